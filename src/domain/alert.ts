@@ -1,0 +1,75 @@
+import type { StreamMs } from './clock.js';
+
+export const HEALTH_KINDS = [
+  'asystole',
+  'ventricular-fibrillation',
+  'ventricular-tachycardia',
+  'extreme-tachycardia',
+  'extreme-bradycardia',
+  'tachycardia',
+  'bradycardia',
+  'atrial-fibrillation',
+  'pause',
+  'frequent-ectopy',
+  'anomaly',
+] as const;
+
+export const TECHNICAL_KINDS = [
+  'no-data',
+  'contact-off',
+  'poor-signal',
+  'inference-down',
+  'inference-slow',
+  'outbox-full',
+  'clock-unsynced',
+] as const;
+
+export type HealthKind = (typeof HEALTH_KINDS)[number];
+export type TechnicalKind = (typeof TECHNICAL_KINDS)[number];
+export type AlertKind = HealthKind | TechnicalKind;
+
+/** Words of IEC 60601-1-8. */
+export type AlertPriority = 'high' | 'medium' | 'low';
+export type AlertCategory = 'health' | 'technical';
+
+export type AlertValues = Readonly<Record<string, number | string | boolean>>;
+
+/** What led to an alert, small enough to travel with it. */
+export interface Evidence {
+  /** The RR intervals before the decision, oldest first. */
+  readonly rrMs?: readonly number[];
+  /** A few seconds of the waveform around the event. */
+  readonly signal?: {
+    readonly startAtMs: StreamMs;
+    readonly rateHz: number;
+    readonly unit: string;
+    readonly samples: readonly number[];
+  };
+}
+
+export interface ModelRef {
+  readonly name: string;
+  readonly sha256: string;
+  readonly precision: string;
+  readonly score?: number;
+}
+
+/** One step in the life of one alert, in stream time. `delivery/` turns it into the JSON of the contract. */
+export interface AlertChange {
+  /** The same for new, update and end of one episode. */
+  readonly id: string;
+  readonly event: 'new' | 'update' | 'end';
+  /** Counts this alert's events from 1. */
+  readonly sequence: number;
+  readonly kind: AlertKind;
+  readonly priority: AlertPriority;
+  readonly category: AlertCategory;
+  readonly sensor: string;
+  /** When the condition began in the body, not when it was noticed. */
+  readonly onsetMs: StreamMs;
+  readonly raisedMs: StreamMs;
+  readonly endedMs: StreamMs | null;
+  readonly values: AlertValues;
+  readonly evidence: Evidence;
+  readonly model: ModelRef | null;
+}

@@ -1,0 +1,15 @@
+import type { StreamMs } from './clock.js';
+
+export type RhythmLabel = 'regular' | 'afib' | 'unknown';
+
+/** A rhythm estimate over the last beats. */
+export interface Rhythm {
+  /** Stream time of the newest beat of the window. */
+  readonly tMs: StreamMs;
+  readonly label: RhythmLabel;
+  /** 0 to 1, evidence for atrial fibrillation. */
+  readonly score: number;
+  readonly windowBeats: number;
+  /** Stream time of the oldest beat of the window: an episode cannot be said to begin before it. */
+  readonly windowStartMs: StreamMs;
+}
