@@ -94,14 +94,13 @@ export const manifestSchema = z
       fail(['defaultVariant'], `names no variant; there are: ${ids.join(', ')}`);
 
     const sizes = manifest.inputs.map((input) => input.shape.reduce((product, n) => product * n, 1));
-    manifest.golden.inputs.forEach((inputs, at) => {
+    for (const [at, inputs] of manifest.golden.inputs.entries()) {
       if (inputs.length !== sizes.length)
-        return fail(['golden', 'inputs', at], `must hold ${sizes.length} inputs, holds ${inputs.length}`);
-      inputs.forEach((values, input) => {
+        fail(['golden', 'inputs', at], `must hold ${sizes.length} inputs, holds ${inputs.length}`);
+      for (const [input, values] of inputs.entries())
         if (values.length !== sizes[input])
           fail(['golden', 'inputs', at, input], `must hold ${sizes[input]} values, holds ${values.length}`);
-      });
-    });
+    }
     // Every variant must be checkable: a variant without golden outputs could be wrong on this machine unseen.
     for (const id of ids) {
       const outputs = manifest.golden.outputs[id];
