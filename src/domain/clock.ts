@@ -16,3 +16,9 @@ export interface Clock {
  * happened in the body (arrival jitter taken out); for a replay it is milliseconds from the start of the record.
  */
 export type StreamMs = number;
+
+/** Delayed calls, passed in so that a test can own them. */
+export interface Timers {
+  /** Calls `run` once after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, run: () => void): () => void;
+}
