@@ -54,13 +54,18 @@ export class ArrivalSampleClock implements SampleClock {
     return this.originMs + sample * this.periodMs;
   }
 
+  /** The next sample has number `sampleCount` and its bytes came at `arrivedAtMs`: a first guess, to have times at all. */
+  begin(sampleCount: number, arrivedAtMs: StreamMs): void {
+    if (Number.isNaN(this.originMs)) {
+      this.originMs = arrivedAtMs - sampleCount * this.periodMs;
+      this.groupEndSample = sampleCount + GROUP_MS / this.nominalMs;
+    }
+  }
+
   /** A chunk has been decoded: samples up to (not including) `sampleCount` had arrived by `arrivedAtMs`. */
   arrived(sampleCount: number, arrivedAtMs: StreamMs): void {
     const lastSample = sampleCount - 1;
-    if (Number.isNaN(this.originMs)) {
-      this.originMs = arrivedAtMs - lastSample * this.periodMs;
-      this.groupEndSample = sampleCount + GROUP_MS / this.nominalMs;
-    }
+    this.begin(lastSample, arrivedAtMs);
     const predictedMs = this.timeOf(lastSample);
     // Nothing arrives before it happened: an early arrival proves the line too late.
     if (arrivedAtMs < predictedMs) this.originMs -= predictedMs - arrivedAtMs;

@@ -45,6 +45,8 @@ export class LinkSupervisor {
   private silent = false;
   private stopped = false;
   private readonly cancels = new Set<() => void>();
+  /** Silence check and keep-alive of the connection that is open. */
+  private readonly connectionCancels = new Set<() => void>();
 
   constructor(private readonly options: SupervisorOptions) {
     this.lastFrameMs = options.clock.monotonicMs();
@@ -73,8 +75,7 @@ export class LinkSupervisor {
   async stop(): Promise<void> {
     this.stopped = true;
     this.generation++;
-    for (const cancel of this.cancels) cancel();
-    this.cancels.clear();
+    for (const cancel of [...this.cancels, ...this.connectionCancels]) cancel();
     const link = this.open;
     this.open = null;
     if (link && this.options.commands.stop) link.write(this.options.commands.stop);
@@ -102,7 +103,7 @@ export class LinkSupervisor {
       if (commands.start) opened.write(commands.start);
       this.keepAlive(generation);
       this.openedAtMs = clock.monotonicMs();
-      this.after(this.options.silenceMs, () => this.checkSilence(generation));
+      this.after(this.options.silenceMs, () => this.checkSilence(generation), this.connectionCancels);
     } catch (error) {
       if (generation !== this.generation || this.stopped) return;
       const reason = error instanceof LinkError ? error.reason : 'failed';
@@ -118,7 +119,7 @@ export class LinkSupervisor {
     if (quietMs >= silenceMs) {
       this.down('silence', `${link.name}: no valid frame for ${Math.round(quietMs / 1000)} s, reopening`);
     } else {
-      this.after(silenceMs - quietMs, () => this.checkSilence(generation));
+      this.after(silenceMs - quietMs, () => this.checkSilence(generation), this.connectionCancels);
     }
   }
 
@@ -126,6 +127,8 @@ export class LinkSupervisor {
     const link = this.open;
     this.open = null;
     this.generation++;
+    for (const cancel of this.connectionCancels) cancel();
+    this.connectionCancels.clear();
     this.reopens.set(reason, (this.reopens.get(reason) ?? 0) + 1);
     this.options.events.onDown(reason, message);
     const jitter = 1 + BACKOFF_JITTER * (2 * this.options.random() - 1);
@@ -151,19 +154,21 @@ export class LinkSupervisor {
   private keepAlive(generation: number): void {
     const keepAlive = this.options.commands.keepAlive;
     if (!keepAlive) return;
-    this.after(keepAlive.everyMs, () => {
+    const send = () => {
       if (generation !== this.generation) return;
       this.open?.write(keepAlive.bytes);
       this.keepAlive(generation);
-    });
+    };
+    this.after(keepAlive.everyMs, send, this.connectionCancels);
   }
 
-  private after(delayMs: number, run: () => void): void {
+  /** @param own the timers it ends with: the supervisor's, or those of the open connection */
+  private after(delayMs: number, run: () => void, own = this.cancels): void {
     if (this.stopped) return;
     const cancel = this.options.timers.after(delayMs, () => {
-      this.cancels.delete(cancel);
+      own.delete(cancel);
       run();
     });
-    this.cancels.add(cancel);
+    own.add(cancel);
   }
 }

@@ -1,0 +1,121 @@
+import type { Beat, BeatScores } from '../domain/beat.js';
+import type { StreamMs } from '../domain/clock.js';
+import type { InferencePort } from '../domain/inference.js';
+import type { StageRecorder } from '../domain/stage.js';
+import { beatScores } from '../inference/scores.js';
+import { BeatEcgWindows } from '../inference/windows/beat-ecg.js';
+
+/** A beat waits at most this long for its successor before its window is built without it. */
+const MAX_WAIT_MS = 2500;
+
+export interface BeatClassifierOptions {
+  readonly rateHz: number;
+  /** Name under which the model is loaded in the host. */
+  readonly model: string;
+  readonly inference: InferencePort;
+  /** The bundle's own: constants of the windows, and what is added to the logits. */
+  readonly preprocessing: Readonly<Record<string, unknown>>;
+  readonly logitOffsets: readonly number[];
+  readonly stages: StageRecorder;
+  readonly nowMs: () => number;
+}
+
+/** Beats and samples in, classified beats out: builds each beat's window and asks the model. Never waits for it. */
+export class BeatClassifier {
+  private readonly windows: BeatEcgWindows;
+  /** Beats whose window is still to come, oldest first; `firstIndex` is the index of `waiting[0]`. */
+  private readonly waiting: Beat[] = [];
+  private firstIndex = 0;
+  private skipped = 0;
+  private pending = 0;
+  private tell: (beat: Beat, scores: BeatScores | null) => void = () => {};
+  private idle: (() => void)[] = [];
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: BeatClassifierOptions) {
+    this.windows = new BeatEcgWindows({
+      rateHz: options.rateHz,
+      preprocessing: options.preprocessing,
+      onWindow: (index, inputs) => this.ask(index, inputs),
+    });
+  }
+
+  onScores(tell: (beat: Beat, scores: BeatScores | null) => void): void {
+    this.tell = tell;
+  }
+
+  push(value: number): void {
+    this.windows.push(value);
+  }
+
+  beat(beat: Beat): void {
+    this.waiting.push(beat);
+    this.measured(() => this.windows.beat(beat.sample - this.skipped, beat.rrMs));
+  }
+
+  tick(tMs: StreamMs): void {
+    const newest = this.waiting[this.waiting.length - 1];
+    if (newest && tMs - newest.tMs > MAX_WAIT_MS) this.measured(() => this.windows.flush());
+  }
+
+  /** Samples were lost: the windows' own count stands still. */
+  skip(samples: number): void {
+    this.skipped += samples;
+  }
+
+  gap(): void {
+    this.windows.gap();
+  }
+
+  flush(): void {
+    this.windows.flush();
+  }
+
+  settled(): Promise<void> {
+    if (this.pending === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  private ask(index: number, inputs: readonly Float32Array[]): void {
+    // Beats that the windows passed over (too near a gap) get no scores.
+    while (this.firstIndex < index && this.waiting.length > 0) this.deliver(this.next(), null);
+    const beat = this.next();
+    const { inference, model } = this.options;
+    const answer = inference.infer(
+      model,
+      inputs.map((input) => input.slice()),
+    );
+    this.pending++;
+    // Chained, so that scores come in the order of beats whatever the host does.
+    this.last = this.last.then(async () => {
+      const output = await answer;
+      this.tell(beat, output ? beatScores(output, this.options.logitOffsets) : null);
+      this.done();
+    });
+  }
+
+  private deliver(beat: Beat, scores: BeatScores | null): void {
+    this.pending++;
+    this.last = this.last.then(() => {
+      this.tell(beat, scores);
+      this.done();
+    });
+  }
+
+  private done(): void {
+    if (--this.pending === 0) {
+      for (const resolve of this.idle.splice(0)) resolve();
+    }
+  }
+
+  private next(): Beat {
+    this.firstIndex++;
+    return this.waiting.shift()!;
+  }
+
+  private measured(run: () => void): void {
+    const start = this.options.nowMs();
+    run();
+    this.options.stages.record('window', this.options.nowMs() - start);
+  }
+}

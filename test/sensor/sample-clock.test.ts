@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { ArrivalSampleClock, exactSampleClock, RateMeter } from '../../src/sensor/sample-clock.js';
+
+/** Deterministic noise in [0, 1). */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Bytes of a sensor at `trueRateHz` handed over in bursts: at the next multiple of `burstMs`, plus a little noise. */
+function feed(
+  clock: ArrivalSampleClock,
+  trueRateHz: number,
+  seconds: number,
+  burstMs: number,
+  onSample: (n: number, trueMs: number) => void,
+) {
+  const noise = random(7);
+  const startMs = 5000;
+  let n = 0;
+  for (let burst = 1; burst * burstMs < seconds * 1000; burst++) {
+    const until = burst * burstMs;
+    const before = n;
+    clock.begin(n, startMs + until);
+    while ((n * 1000) / trueRateHz <= until) {
+      onSample(n, startMs + (n * 1000) / trueRateHz);
+      n++;
+    }
+    if (n > before) clock.arrived(n, startMs + until + noise() * 2);
+  }
+}
+
+describe('ArrivalSampleClock', () => {
+  it('keeps RR intervals within 2 ms under 16 ms bursts and 0.3 % drift', () => {
+    const clock = new ArrivalSampleClock(250);
+    const errors: number[] = [];
+    let last: number | null = null;
+    feed(clock, 249.25, 300, 16, (n, trueMs) => {
+      if (trueMs < 5000 + 60_000 || n % 200 !== 0) return;
+      const trueRr = (200 * 1000) / 249.25;
+      const now = clock.timeOf(n);
+      if (last !== null) errors.push(Math.abs(now - last - trueRr));
+      last = now;
+    });
+    errors.sort((a, b) => a - b);
+    expect(errors.length).toBeGreaterThan(200);
+    expect(errors[Math.floor(errors.length * 0.99)]).toBeLessThan(2);
+    expect(clock.rateHz).toBeCloseTo(249.25, 1);
+  });
+
+  it('places samples close to when they happened, not when they arrived', () => {
+    const clock = new ArrivalSampleClock(250);
+    const errors: number[] = [];
+    feed(clock, 250, 120, 16, (n, trueMs) => {
+      if (trueMs > 5000 + 30_000) errors.push(Math.abs(clock.timeOf(n) - trueMs));
+    });
+    expect(Math.max(...errors)).toBeLessThan(16);
+  });
+
+  it('does not take a stall of the machine for a change of rate', () => {
+    const clock = new ArrivalSampleClock(250);
+    for (let n = 25; n <= 250 * 60; n += 25) clock.arrived(n, n * 4 + (n > 5000 && n < 5500 ? 800 : 0));
+    expect(clock.rateHz).toBeCloseTo(250, 0);
+  });
+
+  it('starts a new line after a restart and keeps the learnt rate', () => {
+    const clock = new ArrivalSampleClock(250);
+    feed(clock, 248, 60, 10, () => {});
+    const learnt = clock.rateHz;
+    clock.restart();
+    clock.begin(1_000_000, 90_000);
+    expect(clock.timeOf(1_000_000)).toBeCloseTo(90_000, 6);
+    expect(clock.rateHz).toBe(learnt);
+    expect(learnt).toBeCloseTo(248, 0);
+  });
+});
+
+describe('exactSampleClock', () => {
+  it('counts from its start', () => {
+    expect(exactSampleClock(360, 10).timeOf(360)).toBe(1010);
+  });
+});
+
+describe('RateMeter', () => {
+  it('measures after the start-up second', () => {
+    const meter = new RateMeter();
+    let rate: number | null = null;
+    for (let ms = 0; rate === null && ms < 10_000; ms += 20) rate = meter.arrived(5, ms);
+    expect(rate).toBeCloseTo(250, 0);
+  });
+});
