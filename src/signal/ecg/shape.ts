@@ -1,0 +1,155 @@
+import { DETECTOR_RATE_HZ, type FrontEnd, HISTORY } from './front-end.js';
+
+const MASK = HISTORY - 1;
+
+/** A shape is this many samples on each side of its centre (78 ms). */
+const HALF = 10;
+export const SHAPE_LENGTH = 2 * HALF + 1;
+/** The centre is the largest |a| within this many samples of the candidate. */
+const CENTRE_REACH = 9;
+/** Shapes are compared at shifts of -2..2 samples. */
+const SHIFTS = 2;
+/** Steepness is sought this far around the candidate. */
+const STEEP_REACH = 10;
+
+/** Samples after a candidate that `measure` may read. */
+export const SHAPE_AHEAD = CENTRE_REACH + HALF + SHIFTS;
+
+/** Index of the largest |a| from `from` to `to`. */
+export function centreOf(front: FrontEnd, from: number, to: number): number {
+  const a = front.a;
+  let best = from;
+  let top = -1;
+  for (let k = from; k <= to; k++) {
+    const v = Math.abs(a[k & MASK]!);
+    if (v > top) {
+      top = v;
+      best = k;
+    }
+  }
+  return best;
+}
+
+/**
+ * The outline of a stretch of the filtered lead, for comparing with templates of unit norm. Reused for every candidate.
+ */
+export class Outline {
+  private readonly wide = new Float64Array(SHAPE_LENGTH + 2 * SHIFTS);
+  private readonly scale = new Float64Array(2 * SHIFTS + 1);
+  /** Shift at which the last `match` was best. */
+  bestShift = 0;
+
+  /** Reads `a` around `centre`. */
+  read(front: FrontEnd, centre: number): void {
+    const { wide, scale } = this;
+    const a = front.a;
+    const start = centre - HALF - SHIFTS;
+    for (let i = 0; i < wide.length; i++) wide[i] = a[(start + i) & MASK]!;
+    let squares = 0;
+    for (let i = 0; i < SHAPE_LENGTH; i++) squares += wide[i]! * wide[i]!;
+    scale[0] = inverseRoot(squares);
+    for (let s = 1; s <= 2 * SHIFTS; s++) {
+      const gone = wide[s - 1]!;
+      const come = wide[s + SHAPE_LENGTH - 1]!;
+      squares += come * come - gone * gone;
+      scale[s] = inverseRoot(squares);
+    }
+  }
+
+  /** Best correlation with `template` over the shifts; keeps the shift in `bestShift`. */
+  match(template: Float64Array): number {
+    const { wide, scale } = this;
+    let best = -2;
+    for (let s = 0; s <= 2 * SHIFTS; s++) {
+      let sum = 0;
+      for (let i = 0; i < SHAPE_LENGTH; i++) sum += template[i]! * wide[s + i]!;
+      sum *= scale[s]!;
+      if (sum > best) {
+        best = sum;
+        this.bestShift = s - SHIFTS;
+      }
+    }
+    return best;
+  }
+
+  /** Blends the outline (unit norm, at `shift`) into `template` with weight `step`; 1 replaces it. */
+  blendInto(template: Float64Array, step: number, shift: number): void {
+    const from = shift + SHIFTS;
+    const scale = this.scale[from]!;
+    let squares = 0;
+    for (let i = 0; i < SHAPE_LENGTH; i++) {
+      const v = template[i]! + step * (this.wide[from + i]! * scale - template[i]!);
+      template[i] = v;
+      squares += v * v;
+    }
+    const back = inverseRoot(squares);
+    for (let i = 0; i < SHAPE_LENGTH; i++) template[i] = template[i]! * back;
+  }
+}
+
+/** What is read off the filters at one candidate, before any comparison with the state. Reused for every candidate. */
+export class Measurement {
+  /** Natural logs: energy, slow energy, greatest |difference of a|, roughness. */
+  eA = 0;
+  eB = 0;
+  eS = 0;
+  eHf = 0;
+  /** Energy itself. */
+  energy = 0;
+  /** Where |a| is largest. */
+  centre = 0;
+  readonly outline = new Outline();
+  /** m3 - m33 around the centre, unit norm: the outline with its slow part. */
+  readonly slowOutline = new Float64Array(SHAPE_LENGTH);
+
+  /** Reads candidate `c`. Needs `c + SHAPE_AHEAD + 7 <= front.n` and `c + 21 <= front.n`. */
+  read(front: FrontEnd, c: number): void {
+    const { a, z, m33 } = front;
+    this.energy = front.energy[c & MASK]!;
+    this.eA = logOf(this.energy);
+    this.eB = logOf(front.slow[c & MASK]!);
+    this.eHf = logOf(front.roughness(c));
+    let steep = 0;
+    let before = a[(c - STEEP_REACH - 1) & MASK]!;
+    for (let k = c - STEEP_REACH; k <= c + STEEP_REACH; k++) {
+      const here = a[k & MASK]!;
+      const step = here > before ? here - before : before - here;
+      if (step > steep) steep = step;
+      before = here;
+    }
+    this.eS = logOf(steep);
+    this.centre = centreOf(front, c - CENTRE_REACH, c + CENTRE_REACH);
+    this.outline.read(front, this.centre);
+
+    const slow = this.slowOutline;
+    let squares = 0;
+    for (let i = 0; i < SHAPE_LENGTH; i++) {
+      const k = this.centre - HALF + i;
+      const v = (z[(k - 1) & MASK]! + z[k & MASK]! + z[(k + 1) & MASK]!) / 3 - m33[k & MASK]!;
+      slow[i] = v;
+      squares += v * v;
+    }
+    const scale = inverseRoot(squares);
+    for (let i = 0; i < SHAPE_LENGTH; i++) slow[i] = slow[i]! * scale;
+  }
+}
+
+/** Natural log with a floor, so that silence gives a number. */
+export function logOf(x: number): number {
+  return Math.log(x > 1e-30 ? x : 1e-30);
+}
+
+function inverseRoot(squares: number): number {
+  return squares > 1e-60 ? 1 / Math.sqrt(squares) : 0;
+}
+
+export function correlation(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < SHAPE_LENGTH; i++) sum += x[i]! * y[i]!;
+  return sum;
+}
+
+/** Seconds to detector samples. */
+export function steps(seconds: number): number {
+  return seconds * DETECTOR_RATE_HZ;
+}

@@ -1,0 +1,160 @@
+import { correlation, logOf, type Measurement, SHAPE_LENGTH, steps } from './shape.js';
+
+/** How many recent beats' outlines are kept beside the templates. */
+export const RECENT = 3;
+/** Levels and templates learn fast for this many beats. */
+const YOUNG_BEATS = 8;
+/** A beat belongs to the main template from this correlation on. */
+const SAME_SHAPE = 0.8;
+/** After so many beats that do not match it, the other template becomes the main one. */
+const SWAP_AFTER = 12;
+
+/**
+ * What the detector has learnt of this heart and this lead: levels (natural logs) of its beats and of what is not a beat,
+ * the rhythm, and the beats' outlines. Candidates are judged by ratios to it, so that gain, offset, polarity and rate of
+ * the lead drop out.
+ */
+export class BeatState {
+  /** Levels of accepted beats: energy, slow energy, steepness; and the energy of the last one alone. */
+  energy = 0;
+  slow = 0;
+  steep = 0;
+  lastEnergy = 0;
+  /** `energy` as it was when the last beat was accepted, before any decay. */
+  energyAtBeat = 0;
+  /** Energy of rejected candidates. */
+  other = 0;
+  roughness = 0;
+  /** Running RR interval and the last three, in detector samples. */
+  rr = steps(0.8);
+  rr0 = this.rr;
+  rr1 = this.rr;
+  rr2 = this.rr;
+  /** Index of the last beat; at the start of a session a made-up one, one `rr` before it. */
+  lastBeat = -this.rr;
+  /** Accepted beats of this session. */
+  beats = 0;
+  /** Running mean of the judge's doubt. */
+  doubt = 0;
+  /** Whether levels have ever been set. */
+  ready = false;
+  readonly main = new Float64Array(SHAPE_LENGTH);
+  readonly mainSlow = new Float64Array(SHAPE_LENGTH);
+  readonly odd = new Float64Array(SHAPE_LENGTH);
+  readonly recent = [new Float64Array(SHAPE_LENGTH), new Float64Array(SHAPE_LENGTH), new Float64Array(SHAPE_LENGTH)];
+  private hasMain = false;
+  private hasOdd = false;
+  private sinceMain = 0;
+  private turn = 0;
+
+  /** A new session: positions start at 0 again; levels, rhythm and shapes stay, and are corrected quickly. */
+  restart(): void {
+    this.lastBeat = -this.rr;
+    this.rr0 = this.rr;
+    this.rr1 = this.rr;
+    this.rr2 = this.rr;
+    this.beats = 0;
+  }
+
+  /** First guess from the greatest values of the first seconds (logs). 0.2 below: the greatest is above the usual beat. */
+  begin(greatestEnergy: number, greatestSlow: number, greatestSteep: number, roughness: number): void {
+    this.energy = greatestEnergy - 0.2;
+    this.slow = greatestSlow - 0.2;
+    this.steep = greatestSteep - 0.2;
+    this.lastEnergy = this.energy;
+    this.energyAtBeat = this.energy;
+    this.other = this.energy - 2.5;
+    this.roughness = roughness;
+    this.ready = true;
+  }
+
+  /** Takes an accepted beat at index `c`. */
+  accept(c: number, m: Measurement): void {
+    const young = this.beats < YOUNG_BEATS;
+    const step = young ? 0.3 : 0.13;
+    this.energy += step * limit(m.eA - this.energy, -1.5, 0.7);
+    this.slow += step * limit(m.eB - this.slow, -1.5, 0.7);
+    this.steep += step * limit(m.eS - this.steep, -1.5, 0.7);
+    this.lastEnergy = m.eA;
+    this.energyAtBeat = this.energy;
+    if (this.beats > 0) this.takeInterval(c - this.lastBeat);
+    this.lastBeat = c;
+    this.beats++;
+    this.learnShape(m, young ? 0.3 : 0.1);
+  }
+
+  /** Takes a rejected candidate. */
+  reject(m: Measurement): void {
+    this.other += 0.1 * limit(m.eA - this.other, -2, 1);
+  }
+
+  /** The judge's doubt about a candidate with probability `p`. */
+  feelDoubt(p: number): void {
+    this.doubt += 0.12 * (2 * (p < 0.5 ? p : 1 - p) - this.doubt);
+  }
+
+  feelRoughness(value: number): void {
+    this.roughness += 0.03 * (logOf(value) - this.roughness);
+  }
+
+  /** No beat for long: beats may have become smaller. Levels sink by `by`, down to a little above what is not a beat. */
+  decay(by: number): void {
+    if (this.energy <= this.other + 0.5) return;
+    this.energy -= by;
+    this.slow -= by;
+    this.steep -= by;
+  }
+
+  private takeInterval(interval: number): void {
+    this.rr2 = this.rr1;
+    this.rr1 = this.rr0;
+    this.rr0 = interval;
+    if (interval >= steps(2.2)) return;
+    const rr = this.rr + 0.15 * (limit(interval, 0.6 * this.rr, 1.6 * this.rr) - this.rr);
+    this.rr = limit(rr, steps(0.25), steps(1.8));
+  }
+
+  private learnShape(m: Measurement, step: number): void {
+    const outline = m.outline;
+    const recent = this.recent[this.turn]!;
+    this.turn = (this.turn + 1) % RECENT;
+    const likeness = this.hasMain ? outline.match(this.main) : -1;
+    if (!this.hasMain || likeness >= SAME_SHAPE) {
+      const shift = this.hasMain ? outline.bestShift : 0;
+      outline.blendInto(this.main, this.hasMain ? step : 1, shift);
+      this.learnSlow(m, this.hasMain ? step : 1);
+      this.hasMain = true;
+      this.sinceMain = 0;
+    } else {
+      this.sinceMain++;
+      const shift = this.hasOdd ? (outline.match(this.odd), outline.bestShift) : 0;
+      outline.blendInto(this.odd, this.hasOdd ? 0.35 : 1, shift);
+      this.hasOdd = true;
+      if (this.sinceMain >= SWAP_AFTER) {
+        this.swapShapes(m);
+      }
+    }
+    outline.blendInto(recent, 1, 0);
+  }
+
+  private learnSlow(m: Measurement, step: number): void {
+    const t = this.mainSlow;
+    for (let i = 0; i < SHAPE_LENGTH; i++) t[i] = t[i]! + step * (m.slowOutline[i]! - t[i]!);
+    const norm = Math.sqrt(correlation(t, t));
+    if (norm > 0) for (let i = 0; i < SHAPE_LENGTH; i++) t[i] = t[i]! / norm;
+  }
+
+  private swapShapes(m: Measurement): void {
+    for (let i = 0; i < SHAPE_LENGTH; i++) {
+      const t = this.main[i]!;
+      this.main[i] = this.odd[i]!;
+      this.odd[i] = t;
+    }
+    this.learnSlow(m, 1);
+    this.sinceMain = 0;
+  }
+}
+
+export function limit(x: number, low: number, high: number): number {
+  return x < low ? low : x > high ? high : x;
+}
