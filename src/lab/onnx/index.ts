@@ -1,0 +1,5 @@
+export { decodeModel, encodeModel, OnnxFormatError, readModelFile } from './codec.js';
+export { foldBatchNorms } from './fold.js';
+export { layersModelToOnnx, OPSET, type ToOnnxOptions } from './from-layers.js';
+export type { Attribute, Dim, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, TensorType, ValueInfo } from './ir.js';
+export { UnsupportedLayerError } from './layer.js';
