@@ -66,7 +66,8 @@ function merge(graph: OnnxGraph, node: OnnxNode, norm: OnnxNode, consumers: Map<
   for (let c = 0; c < mean.length; c++) offset[c] = ((bias?.[c] ?? 0) - mean[c]!) * factors[c]! + beta[c]!;
 
   // A layer called twice shares its weights: each call then gets merged weights of its own.
-  const ownName = (name: string) => (consumers.get(name)!.length === 1 ? name : `${name}:${norm.name}`);
+  // A name that no node had before was made by an earlier merge, for this node alone.
+  const ownName = (name: string) => ((consumers.get(name)?.length ?? 1) === 1 ? name : `${name}:${norm.name}`);
   const newKernel = ownName(kernelName);
   graph.initializers.set(newKernel, floatTensor(kernel.dims, folded));
   const newBias = node.inputs[2] ? ownName(node.inputs[2]) : `${node.name}:bias`;

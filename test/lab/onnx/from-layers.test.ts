@@ -269,6 +269,20 @@ describe('single layers', () => {
     );
   });
 
+  it('two batch normalizations in a row, after a convolution without bias', async () => {
+    const onnx = await sameAsTensorFlow(
+      sequential(
+        [8, 2],
+        [
+          (o) => tf.layers.conv1d({ ...o, filters: 3, kernelSize: 3, useBias: false }),
+          () => tf.layers.batchNormalization(),
+          () => tf.layers.batchNormalization(),
+        ],
+      ),
+    );
+    expect(onnx.graph.nodes.map((node) => node.op)).toEqual(['Transpose', 'Conv', 'Transpose']);
+  });
+
   it('batch normalization over an axis that is not the last, as Keras defines it', async () => {
     // Not compared with predict: the plain CPU backend of TensorFlow.js walks such statistics along the last axis.
     for (const [inputShape, axis] of [
@@ -413,7 +427,7 @@ describe('random stacks', () => {
           model.dispose();
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 400 },
     );
   }, 60_000);
 });
