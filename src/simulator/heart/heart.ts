@@ -35,7 +35,7 @@ const FAINT_PULSE = 0.3;
 export class Heart {
   /** Simulated time of the present step, ms from the start. */
   tMs = 0;
-  /** ECG lead II in mV, or pleth (0 at rest, about 1 at a pulse's peak). Without contact: what open leads pick up. */
+  /** ECG lead II in mV, or pleth (a resting pulse is about 1 high, see ppg.ts). Without contact: what open leads pick up. */
   value = 0;
   contact = true;
   spo2 = 97;

@@ -4,6 +4,8 @@ import type { HeartBeat } from './beat.js';
 export const PULSE_DELAY_MS = 200;
 /** From the foot to the systolic peak, ms. */
 const RISE_MS = 130;
+/** How far the foot lies below the middle. */
+const FOOT = 0.35;
 const SLOTS = 6;
 const FIELDS = 4;
 
@@ -12,7 +14,8 @@ export const PULSE_PEAK_MS = PULSE_DELAY_MS + RISE_MS;
 
 /**
  * Finger photoplethysmogram: two Gaussians per beat, the systolic wave and the reflected one behind the dicrotic notch
- * (Martin-Martinez 2013 and Tang 2020 fit measured pulses so). 0 at rest, about 1 at the peak of a resting pulse.
+ * (Martin-Martinez 2013 and Tang 2020 fit measured pulses so). A resting pulse is about 1 from foot to peak, with 0 a
+ * little above the foot, where an AC-coupled device has its middle.
  * Breathing modulates size and baseline; an early beat drives a weak pulse or none.
  */
 export class PpgWaveform {
@@ -42,6 +45,6 @@ export class PpgWaveform {
       const y = (distance - 260 * rootRr) / (95 * rootRr);
       sum += pulses[i + 1]! * (Math.exp(-0.5 * x * x) + 0.38 * Math.exp(-0.5 * y * y));
     }
-    return sum * (1 + 0.06 * breath) + 0.05 * breath;
+    return (sum - FOOT) * (1 + 0.06 * breath) + 0.04 * breath;
   }
 }
