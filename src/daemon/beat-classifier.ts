@@ -18,7 +18,11 @@ export interface BeatClassifierOptions {
   readonly logitOffsets: readonly number[];
   readonly stages: StageRecorder;
   readonly nowMs: () => number;
+  /** When the bytes arrived that are being worked on, for the latency of what comes of them. */
+  readonly causeMs: () => StreamMs | null;
 }
+
+export type ScoresHandler = (beat: Beat, scores: BeatScores | null, causeMs: StreamMs | null) => void;
 
 /** Beats and samples in, classified beats out: builds each beat's window and asks the model. Never waits for it. */
 export class BeatClassifier {
@@ -28,7 +32,7 @@ export class BeatClassifier {
   private firstIndex = 0;
   private skipped = 0;
   private pending = 0;
-  private tell: (beat: Beat, scores: BeatScores | null) => void = () => {};
+  private tell: ScoresHandler = () => {};
   private idle: (() => void)[] = [];
   private last: Promise<void> = Promise.resolve();
 
@@ -40,7 +44,7 @@ export class BeatClassifier {
     });
   }
 
-  onScores(tell: (beat: Beat, scores: BeatScores | null) => void): void {
+  onScores(tell: ScoresHandler): void {
     this.tell = tell;
   }
 
@@ -85,11 +89,12 @@ export class BeatClassifier {
       model,
       inputs.map((input) => input.slice()),
     );
+    const causeMs = this.options.causeMs();
     this.pending++;
     // Chained, so that scores come in the order of beats whatever the host does.
     this.last = this.last.then(async () => {
       const output = await answer;
-      this.tell(beat, output ? beatScores(output, this.options.logitOffsets) : null);
+      this.tell(beat, output ? beatScores(output, this.options.logitOffsets) : null, causeMs);
       this.done();
     });
   }
@@ -97,7 +102,7 @@ export class BeatClassifier {
   private deliver(beat: Beat, scores: BeatScores | null): void {
     this.pending++;
     this.last = this.last.then(() => {
-      this.tell(beat, scores);
+      this.tell(beat, scores, null);
       this.done();
     });
   }

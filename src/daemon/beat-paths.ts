@@ -17,6 +17,8 @@ export interface BeatPath {
   /** This many samples never came: the counter goes on without them. */
   skip(samples: number): void;
   deviceBeat(tMs: StreamMs, sample: number): void;
+  /** A beat known beforehand (replay with reference beats). */
+  referenceBeat(sample: number): void;
   deviceRr(arrivedAtMs: StreamMs, rrMs: number): void;
   deviceHeartRate(tMs: StreamMs, hrBpm: number): void;
   contact(on: boolean, tMs: StreamMs): void;
@@ -29,6 +31,8 @@ export interface BeatPathOptions {
   readonly carries: Carries;
   readonly rateHz: number;
   readonly sampleClock: SampleClock;
+  /** false: no beats of our own finding. */
+  readonly detect: boolean;
   onBeat(beat: Beat): void;
   onQuality(quality: Quality): void;
   onDeviceHeartRate(tMs: StreamMs, hrBpm: number): void;
@@ -85,7 +89,11 @@ class WaveformPath implements BeatPath {
   sample(value: number, valid: boolean): void {
     this.gate.push(valid ? value : Number.NaN, this.options.sampleClock.timeOf(this.count + this.skipped));
     this.count++;
-    this.detector.push(value);
+    if (this.options.detect) this.detector.push(value);
+  }
+
+  referenceBeat(sample: number): void {
+    this.found(sample, this.count + this.skipped, 1);
   }
 
   skip(samples: number): void {
@@ -159,6 +167,8 @@ class DevicePath implements BeatPath {
     if (this.mode !== 'flags') return;
     this.emit(this.beats.at(tMs, sample, tMs, 1));
   }
+
+  referenceBeat(): void {}
 
   deviceRr(arrivedAtMs: StreamMs, rrMs: number): void {
     if (this.mode !== 'rr') return;

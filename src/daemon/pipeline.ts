@@ -1,5 +1,5 @@
 import type { AlarmEngine } from '../alarm/engine.js';
-import type { AlertChange, Evidence } from '../domain/alert.js';
+import type { Evidence } from '../domain/alert.js';
 import type { Beat, BeatScores } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { Quality } from '../domain/quality.js';
@@ -40,6 +40,8 @@ export interface PipelineOptions {
   /** Monotonic milliseconds, for measuring how long stages take. */
   readonly nowMs: () => number;
   readonly listener: PipelineListener;
+  /** false: beats come by `referenceBeat`, not from our detector. */
+  readonly detect?: boolean;
 }
 
 /** Samples of one chunk are gathered and run together: one time measurement a chunk instead of one a sample. */
@@ -58,6 +60,7 @@ export class Pipeline implements ReadingSink {
   private sampleCount = 0;
   private lastValue = 0;
   private arrivedAtMs: StreamMs = 0;
+  private cause: StreamMs | null = null;
   private detectMs = 0;
   private readonly path: BeatPath;
   private readonly rhythmPath: RhythmPath;
@@ -75,11 +78,12 @@ export class Pipeline implements ReadingSink {
       carries,
       rateHz,
       sampleClock: options.sampleClock,
+      detect: options.detect ?? true,
       onBeat: (beat) => this.onBeat(beat),
       onQuality: (quality) => this.onQuality(quality),
       onDeviceHeartRate: (tMs, hrBpm) => alarms.deviceHeartRate(tMs, hrBpm),
     });
-    options.classifier?.onScores((beat, scores) => this.onScores(beat, scores));
+    options.classifier?.onScores((beat, scores, causeMs) => this.onScores(beat, scores, causeMs));
   }
 
   get quality(): Quality {
@@ -94,6 +98,11 @@ export class Pipeline implements ReadingSink {
     return this.rhythmPath.current;
   }
 
+  /** When the bytes arrived that caused what happens now; null where time alone did. */
+  get causeMs(): StreamMs | null {
+    return this.cause;
+  }
+
   /** Samples decoded so far. */
   get samples(): number {
     return this.sampleCount + this.blockCount;
@@ -103,6 +112,7 @@ export class Pipeline implements ReadingSink {
   chunk(arrivedAtMs: StreamMs, decode: () => void): void {
     const { nowMs, stages } = this.options;
     this.arrivedAtMs = arrivedAtMs;
+    this.cause = arrivedAtMs;
     this.detectMs = 0;
     const start = nowMs();
     decode();
@@ -110,6 +120,7 @@ export class Pipeline implements ReadingSink {
     this.flushBlock();
     stages.record('decode', decodedMs);
     if (this.detectMs > 0) stages.record('detect', this.detectMs);
+    this.cause = null;
   }
 
   /** Time passes: to be called at least every 100 ms of stream time, with or without data. */
@@ -138,6 +149,12 @@ export class Pipeline implements ReadingSink {
   /** Resolves when no answer of the model is pending. */
   settled(): Promise<void> {
     return this.options.classifier?.settled() ?? Promise.resolve();
+  }
+
+  /** A beat known beforehand, at this sample (replay with `detect: false`); to be given soon after the sample itself. */
+  referenceBeat(sample: number): void {
+    this.flushBlock();
+    this.path.referenceBeat(sample);
   }
 
   /** A stretch of the waveform as evidence. */
@@ -251,9 +268,11 @@ export class Pipeline implements ReadingSink {
     else listener.classified?.(beat, null);
   }
 
-  private onScores(beat: Beat, scores: BeatScores | null): void {
+  private onScores(beat: Beat, scores: BeatScores | null, causeMs: StreamMs | null): void {
+    this.cause = causeMs;
     if (scores) this.options.alarms.scores(beat, scores);
     this.options.listener.classified?.(beat, scores);
+    this.cause = null;
   }
 
   private onQuality(quality: Quality): void {
@@ -262,5 +281,3 @@ export class Pipeline implements ReadingSink {
     this.options.alarms.quality(quality);
   }
 }
-
-export type { AlertChange };

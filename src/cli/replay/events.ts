@@ -1,0 +1,96 @@
+import type { AlertChange } from '../../domain/alert.js';
+import type { Beat, BeatScores } from '../../domain/beat.js';
+import type { StreamMs } from '../../domain/clock.js';
+import type { Quality } from '../../domain/quality.js';
+import type { Rhythm } from '../../domain/rhythm.js';
+import type { Annotation } from '../../lab/wfdb/index.js';
+import type { ReplaySource } from './source.js';
+
+/** Seconds with a tenth of a millisecond: finer than any sample. */
+function seconds(tMs: StreamMs): number {
+  return Math.round(tMs * 10) / 10_000;
+}
+
+function share(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
+}
+
+const RHYTHM_AUX = { afib: '(AFIB', regular: '(N' } as const;
+
+/** The JSON lines of one record (contracts.md, `replay`), and the annotations made of them. */
+export class ReplayEvents {
+  readonly annotations: Annotation[] = [];
+  beats = 0;
+  private rhythmAux = '';
+
+  constructor(
+    private readonly source: ReplaySource,
+    private readonly write: (line: string) => void,
+  ) {}
+
+  start(version: string): void {
+    const { record, rateHz, signal } = this.source;
+    this.line({ type: 'start', record, rateHz, signal, version });
+  }
+
+  beat(beat: Beat, scores: BeatScores | null): void {
+    this.beats++;
+    const sample = beat.sample >= 0 ? beat.sample : Math.round((beat.tMs * this.source.rateHz) / 1000);
+    this.line({
+      type: 'beat',
+      t: seconds(beat.tMs),
+      sample,
+      rrMs: beat.rrMs === null ? null : Math.round(beat.rrMs * 10) / 10,
+      class: scores?.class ?? null,
+      scores: scores && { N: share(scores.scores.N), S: share(scores.scores.S), V: share(scores.scores.V) },
+      quality: share(beat.quality),
+    });
+    this.annotate(sample, scores?.class ?? 'N');
+  }
+
+  rhythm(rhythm: Rhythm): void {
+    const { label, score, windowBeats } = rhythm;
+    this.line({ type: 'rhythm', t: seconds(rhythm.tMs), label, score: share(score), windowBeats });
+    if (label === 'unknown' || RHYTHM_AUX[label] === this.rhythmAux) return;
+    this.rhythmAux = RHYTHM_AUX[label];
+    this.annotate(Math.round((rhythm.tMs * this.source.rateHz) / 1000), '+', this.rhythmAux);
+  }
+
+  quality(quality: Quality): void {
+    this.line({ type: 'quality', t: seconds(quality.tMs), state: quality.state, reasons: quality.reasons });
+  }
+
+  alert(change: AlertChange, nowMs: StreamMs): void {
+    const { event, id, kind, priority, category, sequence, values } = change;
+    const t = event === 'new' ? change.raisedMs : event === 'end' ? (change.endedMs ?? nowMs) : nowMs;
+    this.line({
+      type: 'alert',
+      t: seconds(t),
+      event,
+      id,
+      kind,
+      priority,
+      category,
+      sequence,
+      onsetT: seconds(change.onsetMs),
+      values,
+    });
+  }
+
+  end(durationMs: StreamMs, wallSeconds: number): void {
+    this.line({
+      type: 'end',
+      t: seconds(durationMs),
+      beats: this.beats,
+      wallSeconds: Math.round(wallSeconds * 1000) / 1000,
+    });
+  }
+
+  private annotate(sample: number, symbol: string, aux = ''): void {
+    this.annotations.push({ sample, symbol, subtype: 0, chan: 0, num: 0, aux });
+  }
+
+  private line(event: object): void {
+    this.write(`${JSON.stringify(event)}\n`);
+  }
+}

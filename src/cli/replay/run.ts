@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlarmEngine } from '../../alarm/engine.js';
+import type { AlarmSettings } from '../../config/alarms.js';
+import type { BeatClassifier } from '../../daemon/beat-classifier.js';
+import { Pipeline } from '../../daemon/pipeline.js';
+import type { AlertChange, ModelRef } from '../../domain/alert.js';
+import type { StreamMs } from '../../domain/clock.js';
+import type { StageRecorder } from '../../domain/stage.js';
+import { exactSampleClock } from '../../sensor/sample-clock.js';
+import { ReplayEvents } from './events.js';
+import type { ReplaySource } from './source.js';
+
+export interface ReplayOptions {
+  readonly alarms: AlarmSettings;
+  readonly version: string;
+  /** null: beats stay unclassified. */
+  readonly createClassifier: ((rateHz: number, causeMs: () => StreamMs | null) => BeatClassifier) | null;
+  readonly modelInfo: () => ModelRef | null;
+  readonly stages: StageRecorder;
+  /** Recorded seconds per real second; null: as fast as the machine can. */
+  readonly speed: number | null;
+  readonly write: (line: string) => void;
+  /** Aborts between two steps. */
+  readonly signal?: AbortSignal;
+}
+
+/** Time after a record's last reading for alerts to settle before they are ended. */
+const CLOSING_MS = 100;
+
+/** Plays one record through the daemon's own pipeline on recorded time. @returns what it printed, as annotations too */
+export async function replaySource(source: ReplaySource, options: ReplayOptions): Promise<ReplayEvents> {
+  const events = new ReplayEvents(source, options.write);
+  const startedMs = performance.now();
+  let nowMs: StreamMs = 0;
+  let ids = 0;
+  const alarms: AlarmEngine = new AlarmEngine({
+    sensor: source.record,
+    settings: options.alarms,
+    emit: (change: AlertChange) => events.alert(change, nowMs),
+    // Counted, not random: two replays of one record print the same.
+    newId: () => `${source.record}-${++ids}`,
+    capture: (fromMs, toMs) => pipeline.capture(fromMs, toMs),
+    modelInfo: options.modelInfo,
+  });
+  const pipeline: Pipeline = new Pipeline({
+    carries: source.carries,
+    rateHz: source.rateHz,
+    sampleClock: exactSampleClock(source.rateHz),
+    alarms,
+    classifier:
+      source.carries.waveform?.kind === 'ecg'
+        ? (options.createClassifier?.(source.rateHz, () => pipeline.causeMs) ?? null)
+        : null,
+    stages: options.stages,
+    nowMs: () => performance.now(),
+    detect: !source.givesBeats,
+    listener: {
+      classified: (beat, scores) => events.beat(beat, scores),
+      rhythm: (rhythm) => events.rhythm(rhythm),
+      quality: (quality) => events.quality(quality),
+    },
+  });
+  events.start(options.version);
+  alarms.link(0, 'data');
+  for (const step of source.steps()) {
+    if (options.signal?.aborted) break;
+    pipeline.chunk(step.tMs, () => step.feed(pipeline));
+    nowMs = step.tMs;
+    await pipeline.settled();
+    pipeline.tick(nowMs);
+    if (options.speed !== null) await pace(startedMs, nowMs / options.speed, options.signal);
+  }
+  pipeline.end(nowMs);
+  await pipeline.settled();
+  pipeline.tick(nowMs + CLOSING_MS);
+  events.end(nowMs, (performance.now() - startedMs) / 1000);
+  return events;
+}
+
+/** Waits until `elapsedMs` of real time have passed since the start. */
+async function pace(startedMs: number, elapsedMs: number, signal: AbortSignal | undefined): Promise<void> {
+  const waitMs = startedMs + elapsedMs - performance.now();
+  if (waitMs <= 0) return;
+  await sleep(waitMs, undefined, { signal }).catch(() => {});
+}

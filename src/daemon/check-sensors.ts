@@ -1,0 +1,37 @@
+import { ConfigError, type ConfigProblem } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { FORMATS } from '../sensor/formats/registry.js';
+
+/**
+ * What the schema cannot know: that each sensor's format exists and understands its options.
+ * @throws ConfigError
+ */
+export function checkSensors(config: Config, file: string): void {
+  const problems: ConfigProblem[] = [];
+  const problem = (path: string, message: string) => problems.push({ path, message, line: 0, column: 0 });
+  for (const [index, sensor] of config.sensors.entries()) {
+    const format = FORMATS.get(sensor.format);
+    if (!format) {
+      problem(
+        `sensors.${index}.format`,
+        `unknown format '${sensor.format}'; there are: ${[...FORMATS.keys()].join(', ')}`,
+      );
+      continue;
+    }
+    const known = Object.keys(format.options);
+    for (const option of Object.keys(sensor.options)) {
+      if (!known.includes(option)) {
+        problem(
+          `sensors.${index}.options.${option}`,
+          `format ${format.id} has no such option; it has: ${known.join(', ') || 'none'}`,
+        );
+      }
+    }
+    try {
+      format.carries(sensor.options);
+    } catch (error) {
+      problem(`sensors.${index}.options`, (error as Error).message);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(file, problems);
+}

@@ -1,0 +1,236 @@
+import type { Logger } from 'pino';
+import type { AlarmEngine } from '../alarm/engine.js';
+import type { SensorSettings } from '../config/sensors.js';
+import type { Clock, StreamMs, Timers } from '../domain/clock.js';
+import type { Decoder, DropReason, Format, ReadingSink } from '../domain/reading.js';
+import type { StageRecorder } from '../domain/stage.js';
+import type { Link } from '../sensor/links/link.js';
+import { ArrivalSampleClock, exactSampleClock, RateMeter } from '../sensor/sample-clock.js';
+import { LinkSupervisor } from '../sensor/supervisor.js';
+import type { Metrics } from '../watch/metrics.js';
+import type { BeatClassifier } from './beat-classifier.js';
+import { Pipeline, type PipelineListener } from './pipeline.js';
+
+export interface SensorRuntimeOptions {
+  readonly settings: SensorSettings;
+  readonly format: Format;
+  readonly link: Link;
+  readonly alarms: AlarmEngine;
+  /** Makes the classifier once the waveform's rate is known; null where there is no model for this sensor. */
+  readonly createClassifier: (rateHz: number, causeMs: () => StreamMs | null) => BeatClassifier | null;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly stages: StageRecorder;
+  readonly metrics: Metrics;
+  readonly listener: PipelineListener;
+  readonly onOnline: (online: boolean) => void;
+  readonly log: Logger;
+}
+
+/** One sensor alive: its link, its decoder and its pipeline. */
+export class SensorRuntime {
+  readonly name: string;
+  private readonly supervisor: LinkSupervisor;
+  private readonly decoder: Decoder;
+  private readonly sink: ForwardingSink;
+  private sampleClock: ArrivalSampleClock | null = null;
+  private pipeline: Pipeline | null = null;
+  private readonly rateMeter = new RateMeter();
+  private online = false;
+  private badFrames = new Map<DropReason, number>();
+
+  constructor(private readonly options: SensorRuntimeOptions) {
+    const { settings, format } = options;
+    this.name = settings.name;
+    this.sink = new ForwardingSink(
+      () => this.frame(),
+      (reason, bytes) => this.dropped(reason, bytes),
+    );
+    this.decoder = format.createDecoder(this.sink, settings.options);
+    const carries = format.carries(settings.options);
+    const rateHz = settings.rateHz ?? carries.waveform?.rateHz ?? null;
+    if (!carries.waveform) this.createPipeline(1);
+    else if (rateHz !== null) this.createPipeline(rateHz);
+    this.supervisor = new LinkSupervisor({
+      link: options.link,
+      silenceMs: settings.silenceMs ?? format.silenceMs,
+      commands: format.commands?.(settings.options) ?? {},
+      clock: options.clock,
+      timers: options.timers,
+      random: options.random,
+      events: {
+        onOpen: () => this.opened(),
+        onBytes: (bytes, arrivedAtMs) => this.bytes(bytes, arrivedAtMs),
+        onDown: (reason, message) => {
+          options.metrics.reopens.inc({ sensor: this.name, reason });
+          options.log.warn({ sensor: this.name, reason }, message);
+        },
+        onSilent: (silent) => this.silent(silent),
+      },
+    });
+  }
+
+  get isOnline(): boolean {
+    return this.online;
+  }
+
+  /** null until the waveform's rate is known. */
+  get current(): Pipeline | null {
+    return this.pipeline;
+  }
+
+  /** Samples per second as measured against our clock; null without a waveform or before it is known. */
+  get rateHz(): number | null {
+    return this.sampleClock?.rateHz ?? null;
+  }
+
+  start(): void {
+    this.supervisor.start();
+  }
+
+  tick(nowMs: StreamMs): void {
+    if (this.pipeline) this.pipeline.tick(nowMs);
+    else this.options.alarms.tick(nowMs);
+  }
+
+  async stop(): Promise<void> {
+    await this.supervisor.stop();
+    this.setOnline(false);
+  }
+
+  private opened(): void {
+    this.decoder.reset();
+    this.sampleClock?.restart();
+    this.pipeline?.interrupted(this.options.clock.monotonicMs());
+    this.options.log.info({ sensor: this.name, link: this.options.link.name }, 'link open');
+  }
+
+  private bytes(bytes: Uint8Array, arrivedAtMs: StreamMs): void {
+    const { metrics } = this.options;
+    metrics.bytes.inc({ sensor: this.name }, bytes.length);
+    const { pipeline, sampleClock } = this;
+    if (!pipeline) {
+      this.measureRate(bytes, arrivedAtMs);
+      return;
+    }
+    const before = pipeline.samples;
+    sampleClock?.begin(before, arrivedAtMs);
+    pipeline.chunk(arrivedAtMs, () => this.decoder.push(bytes));
+    if (pipeline.samples > before) sampleClock?.arrived(pipeline.samples, arrivedAtMs);
+  }
+
+  /** The device has no fixed rate and config names none: count samples until it is known, then begin. */
+  private measureRate(bytes: Uint8Array, arrivedAtMs: StreamMs): void {
+    const before = this.sink.samples;
+    this.decoder.push(bytes);
+    const rateHz = this.rateMeter.arrived(this.sink.samples - before, arrivedAtMs);
+    if (rateHz === null) return;
+    this.options.log.info({ sensor: this.name, rateHz: Math.round(rateHz * 10) / 10 }, 'waveform rate measured');
+    this.createPipeline(rateHz);
+  }
+
+  private createPipeline(rateHz: number): void {
+    const { settings, format, alarms, clock, stages, listener } = this.options;
+    const carries = format.carries(settings.options);
+    this.sampleClock = carries.waveform ? new ArrivalSampleClock(rateHz) : null;
+    const pipeline: Pipeline = new Pipeline({
+      carries,
+      rateHz,
+      sampleClock: this.sampleClock ?? exactSampleClock(rateHz),
+      alarms,
+      classifier: this.options.createClassifier(rateHz, () => pipeline.causeMs),
+      stages,
+      nowMs: () => clock.monotonicMs(),
+      listener,
+    });
+    this.pipeline = pipeline;
+    this.sink.target = pipeline;
+  }
+
+  private frame(): void {
+    this.options.metrics.frames.inc({ sensor: this.name });
+    this.supervisor.frame();
+    this.setOnline(true);
+  }
+
+  private silent(silent: boolean): void {
+    const { alarms, clock } = this.options;
+    alarms.link(clock.monotonicMs(), silent ? 'silent' : 'data');
+    if (silent) this.setOnline(false);
+  }
+
+  private setOnline(online: boolean): void {
+    if (online === this.online) return;
+    this.online = online;
+    this.options.metrics.sensorUp.set({ sensor: this.name }, online ? 1 : 0);
+    if (online) this.options.alarms.link(this.options.clock.monotonicMs(), 'data');
+    this.options.onOnline(online);
+  }
+
+  private dropped(reason: DropReason, bytes: number): void {
+    this.options.metrics.dropped.inc({ sensor: this.name, reason });
+    const count = (this.badFrames.get(reason) ?? 0) + 1;
+    this.badFrames.set(reason, count);
+    // The first of each kind is worth a line; a flood of them is a counter.
+    if (count === 1) this.options.log.info({ sensor: this.name, reason, bytes }, 'bytes not used');
+  }
+}
+
+/** Stands before the pipeline, which for some sensors exists only after their rate has been measured. */
+class ForwardingSink implements ReadingSink {
+  target: Pipeline | null = null;
+  samples = 0;
+
+  constructor(
+    private readonly onFrame: () => void,
+    private readonly onDropped: (reason: DropReason, bytes: number) => void,
+  ) {}
+
+  sample(value: number): void {
+    this.samples++;
+    this.target?.sample(value);
+  }
+
+  deviceTime(tMs: number): void {
+    this.target?.deviceTime(tMs);
+  }
+
+  lost(samples: number): void {
+    this.target?.lost(samples);
+  }
+
+  beat(): void {
+    this.target?.beat();
+  }
+
+  rr(rrMs: number): void {
+    this.target?.rr(rrMs);
+  }
+
+  heartRate(hrBpm: number): void {
+    this.target?.heartRate(hrBpm);
+  }
+
+  spo2(percent: number): void {
+    this.target?.spo2(percent);
+  }
+
+  contact(on: boolean): void {
+    this.target?.contact(on);
+  }
+
+  battery(percent: number): void {
+    this.target?.battery(percent);
+  }
+
+  frame(): void {
+    this.onFrame();
+    this.target?.frame();
+  }
+
+  dropped(reason: DropReason, bytes: number): void {
+    this.onDropped(reason, bytes);
+    this.target?.dropped(reason, bytes);
+  }
+}
