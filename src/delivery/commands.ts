@@ -1,0 +1,147 @@
+import type { IPublishPacket } from 'mqtt';
+import type { Clock } from '../domain/clock.js';
+import type { DeliveryLog } from './log.js';
+import type { CommandAnswer } from './payloads.js';
+
+/** Carries out a verb. What it returns (or resolves to) is the answer's `result`; what it throws is its `error`. */
+export type CommandHandler = (verb: string, args: Readonly<Record<string, unknown>>) => unknown;
+
+export interface CommandStats {
+  readonly received: number;
+  readonly answered: number;
+  readonly failed: number;
+  /** Not carried out because there were too many. */
+  readonly dropped: number;
+}
+
+export interface CommandOptions {
+  readonly clock: Clock;
+  readonly log: DeliveryLog;
+  /** Where answers must not go: our own topics mean what the contract says and nothing else. */
+  readonly root: string;
+  readonly reply: (topic: string, payload: string, correlationData: Buffer | undefined) => void;
+}
+
+/** A person with a dashboard sends one at a time; ten a second is a program gone wrong. */
+const PER_SECOND = 10;
+const BURST = 20;
+const AT_ONCE = 8;
+const MAX_BYTES = 16 * 1024;
+const MAX_RESPONSE_TOPIC = 512;
+
+/**
+ * Commands from `<root>/cmd/<verb>`: parsed, bounded and answered on the MQTT 5 response topic. A flood costs one
+ * comparison per message; every message that is carried out gets exactly one answer.
+ */
+export class Commands {
+  private handler: CommandHandler | null = null;
+  private tokens = BURST;
+  private tokensAtMs: number;
+  private busyAnswerAtMs = Number.NEGATIVE_INFINITY;
+  private running = 0;
+  private received = 0;
+  private answered = 0;
+  private failed = 0;
+  private dropped = 0;
+
+  constructor(private readonly options: CommandOptions) {
+    this.tokensAtMs = options.clock.monotonicMs();
+  }
+
+  onCommand(handler: CommandHandler): void {
+    this.handler = handler;
+  }
+
+  /** Takes one message from a command topic. Never throws, whatever the payload. */
+  take(verb: string, payload: Buffer, packet: IPublishPacket): void {
+    this.received++;
+    const now = this.options.clock.monotonicMs();
+    this.tokens = Math.min(BURST, this.tokens + ((now - this.tokensAtMs) / 1000) * PER_SECOND);
+    this.tokensAtMs = now;
+    if (this.tokens < 1 || this.running >= AT_ONCE) {
+      this.dropped++;
+      // Said once a second: answering each would double the flood.
+      if (now - this.busyAnswerAtMs >= 1000) {
+        this.busyAnswerAtMs = now;
+        this.options.log.warn({ dropped: this.dropped }, 'too many commands; some are dropped');
+        this.fail(verb, packet, 'too many commands; try again later');
+      }
+      return;
+    }
+    this.tokens -= 1;
+    if (packet.retain) {
+      // A retained command would be carried out again at each reconnect.
+      this.fail(verb, packet, 'a command must not be retained');
+      return;
+    }
+    const args = parseArguments(payload);
+    if (typeof args === 'string') {
+      this.fail(verb, packet, args);
+      return;
+    }
+    void this.run(verb, args, packet);
+  }
+
+  stats(): CommandStats {
+    const { received, answered, failed, dropped } = this;
+    return { received, answered, failed, dropped };
+  }
+
+  private async run(verb: string, args: Record<string, unknown>, packet: IPublishPacket): Promise<void> {
+    this.running++;
+    try {
+      if (!this.handler) throw new Error('slothd is starting; try again later');
+      const result = await this.handler(verb, args);
+      this.answer(packet, { schema: 'slothd.answer.v1', verb, ok: true, result: result ?? null });
+    } catch (error) {
+      this.fail(verb, packet, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.running--;
+    }
+  }
+
+  private fail(verb: string, packet: IPublishPacket, error: string): void {
+    this.failed++;
+    this.options.log.debug({ verb, error }, 'a command failed');
+    this.answer(packet, { schema: 'slothd.answer.v1', verb, ok: false, error });
+  }
+
+  private answer(packet: IPublishPacket, answer: CommandAnswer): void {
+    const topic = packet.properties?.responseTopic;
+    if (topic === undefined) return;
+    if (!this.mayAnswerOn(topic)) {
+      this.options.log.debug({ topic }, 'a command asked for its answer on a topic we do not use');
+      return;
+    }
+    let payload: string;
+    try {
+      payload = JSON.stringify(answer);
+    } catch {
+      payload = JSON.stringify({ ...answer, ok: false, result: undefined, error: 'the result cannot be told as JSON' });
+    }
+    this.answered++;
+    this.options.reply(topic, payload, packet.properties?.correlationData);
+  }
+
+  private mayAnswerOn(topic: string): boolean {
+    const { root } = this.options;
+    if (topic === '' || topic.length > MAX_RESPONSE_TOPIC || /[+#\0]/.test(topic) || topic.startsWith('$'))
+      return false;
+    // Nobody gets us to say something false about a heart on its own topic, or to send ourselves commands.
+    return topic !== root && (!topic.startsWith(`${root}/`) || topic.startsWith(`${root}/response/`));
+  }
+}
+
+/** The arguments, or why they are none. */
+function parseArguments(payload: Buffer): Record<string, unknown> | string {
+  if (payload.length === 0) return {};
+  if (payload.length > MAX_BYTES) return `a command has at most ${MAX_BYTES} bytes`;
+  let value: unknown;
+  try {
+    value = JSON.parse(payload.toString('utf8'));
+  } catch {
+    return 'the payload is not JSON';
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'the payload must be a JSON object';
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises';
+import type { IClientOptions } from 'mqtt';
+import type { MqttSettings } from '../config/mqtt.js';
+
+/** Largest packet we accept: commands are small, and a flood must not cost memory. */
+const INBOUND_PACKET_BYTES = 64 * 1024;
+const INBOUND_RECEIVE_MAXIMUM = 16;
+
+/**
+ * Options for one connection. Secrets and certificates are read here, at each attempt, so that a renewed one is taken.
+ * @throws Error naming the setting and the file, where one cannot be read
+ */
+export async function clientOptions(
+  settings: MqttSettings,
+  version: 4 | 5,
+  clientId: string,
+  availabilityTopic: string,
+): Promise<IClientOptions> {
+  const { tls } = settings;
+  const [password, ca, cert, key] = await Promise.all([
+    readSecret('mqtt.passwordFile', settings.passwordFile),
+    readPem('mqtt.tls.caFile', tls.caFile),
+    readPem('mqtt.tls.certFile', tls.certFile),
+    readPem('mqtt.tls.keyFile', tls.keyFile),
+  ]);
+  const options: IClientOptions = {
+    protocolVersion: version,
+    clientId,
+    clean: true,
+    keepalive: settings.keepaliveS,
+    reschedulePings: true,
+    connectTimeout: settings.connectTimeoutMs,
+    // The library neither reconnects nor queues: both are ours.
+    reconnectPeriod: 0,
+    queueQoSZero: false,
+    resubscribe: false,
+    will: { topic: availabilityTopic, payload: Buffer.from('offline'), qos: 1, retain: true },
+    rejectUnauthorized: tls.verify,
+  };
+  if (settings.username !== undefined) options.username = settings.username;
+  if (password !== undefined) options.password = password;
+  if (ca !== undefined) options.ca = ca;
+  if (cert !== undefined) options.cert = cert;
+  if (key !== undefined) options.key = key;
+  if (tls.serverName !== undefined) options.servername = tls.serverName;
+  if (tls.alpn !== undefined) options.ALPNProtocols = tls.alpn;
+  if (version === 5) {
+    options.properties = {
+      receiveMaximum: INBOUND_RECEIVE_MAXIMUM,
+      maximumPacketSize: INBOUND_PACKET_BYTES,
+    };
+  }
+  return options;
+}
+
+async function readSecret(name: string, file: string | undefined): Promise<string | undefined> {
+  const text = await readPem(name, file);
+  return text?.toString('utf8').replace(/[\r\n]+$/, '');
+}
+
+async function readPem(name: string, file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(error);
+    throw new Error(`${name}: ${file}: ${why}`);
+  }
+}

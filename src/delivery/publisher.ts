@@ -1,0 +1,390 @@
+import type { HomeAssistantSettings } from '../config/home-assistant.js';
+import type { MqttSettings } from '../config/mqtt.js';
+import type { AlertChange } from '../domain/alert.js';
+import type { Clock, StreamMs, Timers } from '../domain/clock.js';
+import type { StageRecorder } from '../domain/stage.js';
+import type { KeyValueStore, StoreWrite } from '../domain/store.js';
+import { type CommandHandler, type CommandStats, Commands } from './commands.js';
+import { discoveryPayload, discoveryTopic, statusTopic } from './home-assistant.js';
+import type { DeliveryLog } from './log.js';
+import { type ConnectMqtt, MqttLink } from './mqtt-link.js';
+import { Outbox, type OutboxItem, type OutboxStats, type SendOutcome } from './outbox.js';
+import {
+  type About,
+  type ActiveAlert,
+  alarmsJson,
+  alertBodyJson,
+  finishAlertJson,
+  type Health,
+  isoFromWallMs,
+  type Vitals,
+  type WallTime,
+  withoutEvidence,
+} from './payloads.js';
+import { RetainedState } from './retained.js';
+import { Topics, topicLevel } from './topics.js';
+
+export interface DeliverySettings {
+  readonly mqtt: MqttSettings;
+  readonly homeAssistant: HomeAssistantSettings;
+}
+
+export interface DeliveryOptions {
+  readonly settings: DeliverySettings;
+  /** This device's name. */
+  readonly node: string;
+  /** slothd's version, for Home Assistant. */
+  readonly version: string;
+  /** The configured sensors: announced at the start, and those of earlier runs that are gone are removed. */
+  readonly sensors: readonly string[];
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Stays open: it is the caller's to close, after `stop`. */
+  readonly store: KeyValueStore;
+  readonly log: DeliveryLog;
+  /** Told `wire_to_alert` and `publish_ack`. */
+  readonly stages?: StageRecorder;
+  /** Stream time to wall clock; where left out, stream time is the monotonic clock's. */
+  readonly toWallMs?: (tMs: StreamMs) => number;
+  /** mqtt.js' `connect`, or a test's. */
+  readonly connect?: ConnectMqtt;
+  readonly random?: () => number;
+  /** The outbox had to give up alerts (`full`), or has room again: for the alert `outbox-full`. */
+  readonly onOutboxFull?: (state: { full: boolean; shedAlerts: number }) => void;
+  /** The connection to the broker came or went. */
+  readonly onLink?: (up: boolean, reason: string) => void;
+}
+
+export interface DeliveryStats {
+  readonly enabled: boolean;
+  readonly connected: boolean;
+  readonly protocol: '5' | '3.1.1';
+  /** Why there is no connection, in words for a person; empty while there is one. */
+  readonly lastError: string;
+  readonly connections: number;
+  readonly attempts: number;
+  readonly outbox: OutboxStats;
+  readonly vitalsSent: number;
+  readonly vitalsDropped: number;
+  readonly commands: CommandStats;
+}
+
+/** Where the list of announced sensors is kept. */
+const SENSORS_KEY = 'delivery/sensors';
+/**
+ * After so many connections lost with an alert on its way, the alert itself may be what the broker hangs up on (a size
+ * limit it does not announce); it then goes without its evidence.
+ */
+const STRIP_AFTER_LOSSES = 5;
+/** `offline` said of us while we are here is corrected at most this often: two daemons on one root must not duel. */
+const CORRECT_EVERY_MS = 1_000;
+/** How long `stop` waits for acknowledgements. */
+const FLUSH_MS = 2_000;
+const FLUSH_POLL_MS = 20;
+
+/** Everything that leaves the device over MQTT: alerts, vitals, health, availability, discovery, answers to commands. */
+export class Delivery {
+  private readonly topics: Topics;
+  private readonly outbox: Outbox;
+  private readonly link: MqttLink;
+  private readonly retained = new RetainedState();
+  private readonly commands: Commands;
+  private readonly enabled: boolean;
+  private readonly announced = new Set<string>();
+  private stopping = false;
+  private correctedAtMs = Number.NEGATIVE_INFINITY;
+  private cancelCorrection: (() => void) | null = null;
+  private vitalsSent = 0;
+  private vitalsDropped = 0;
+
+  constructor(private readonly options: DeliveryOptions) {
+    const { settings, node, clock, timers, store, log, connect, random } = options;
+    this.enabled = settings.mqtt.enabled;
+    this.topics = new Topics(settings.mqtt.baseTopic, node);
+    this.commands = new Commands({
+      clock,
+      log,
+      root: this.topics.root,
+      reply: (topic, payload, correlationData) => {
+        this.link.publish({ topic, payload, qos: 1, correlationData });
+      },
+    });
+    this.outbox = new Outbox({
+      store,
+      clock,
+      timers,
+      log,
+      settings: settings.mqtt.outbox,
+      send: (item, done) => this.send(item, done),
+      onFull: options.onOutboxFull,
+    });
+    const subscriptions = [this.topics.commands, this.topics.availability];
+    if (settings.homeAssistant.enabled) subscriptions.push(statusTopic(settings.homeAssistant));
+    this.link = new MqttLink({
+      settings: settings.mqtt,
+      clientId: settings.mqtt.clientId ?? `slothd-${topicLevel(node)}`,
+      availabilityTopic: this.topics.availability,
+      subscriptions,
+      clock,
+      timers,
+      log,
+      connect,
+      random,
+      events: {
+        onUp: () => {
+          this.outbox.setLink(true);
+          this.retained.markAll();
+          this.pump();
+          options.onLink?.(true, '');
+        },
+        onDown: (reason) => {
+          this.outbox.setLink(false);
+          options.onLink?.(false, reason);
+        },
+        onRoom: () => this.pump(),
+        onMessage: (topic, payload, packet) => {
+          const verb = this.topics.verb(topic);
+          if (verb !== null) this.commands.take(verb, payload, packet);
+          else if (topic === this.topics.availability) this.heardAvailability(payload.toString());
+          else if (payload.toString() === 'online' && !packet.retain) this.homeAssistantStarted();
+        },
+      },
+    });
+  }
+
+  /** Takes up what an earlier run left unsent, then connects. Never fails because the broker is missing. */
+  async start(): Promise<void> {
+    await this.outbox.load();
+    if (!this.enabled || this.stopping) return;
+    await this.announceSensors();
+    this.link.start();
+  }
+
+  /**
+   * Sends and stores one alert event. Returns at once; delivery is seen to for as long as it takes.
+   * @param meta arrivedAtMs: monotonic arrival of the bytes that caused it, null where none did
+   * @param extraWrites written to the store in the same atomic batch as the alert
+   */
+  alert(change: AlertChange, meta: { readonly arrivedAtMs: number | null }, extraWrites: readonly StoreWrite[]): void {
+    if (!this.enabled) {
+      this.outbox.persist(extraWrites);
+      return;
+    }
+    this.outbox.add(
+      {
+        sensor: change.sensor,
+        topic: this.topics.sensor(change.sensor, 'alert'),
+        class: 'alert',
+        body: alertBodyJson(change, this.options.node, this.wallTime()),
+        arrivedAtMs: meta.arrivedAtMs,
+      },
+      extraWrites,
+    );
+  }
+
+  /** Writes to the store in order with those of `alert`; a direct write could be overtaken by an earlier one of ours. */
+  persist(writes: readonly StoreWrite[]): void {
+    this.outbox.persist(writes);
+  }
+
+  /** Publishes what a sensor shows (QoS 0). Dropped while the broker is away or does not keep up, unless configured to be kept. */
+  vitals(sensor: string, vitals: Vitals): void {
+    if (!this.enabled) return;
+    const { clock, settings } = this.options;
+    const payload = JSON.stringify({
+      schema: 'slothd.vitals.v1',
+      at: isoFromWallMs(clock.wallMs()),
+      clockSynced: clock.synced(),
+      ...vitals,
+    });
+    const topic = this.topics.sensor(sensor, 'vitals');
+    if (!this.link.congested && this.link.publish({ topic, payload, qos: 0 })) {
+      this.vitalsSent++;
+    } else if (settings.mqtt.outbox.keepVitals && !this.link.connected) {
+      this.outbox.add({ sensor: `${sensor}/vitals`, topic, class: 'telemetry', body: payload, arrivedAtMs: null });
+    } else {
+      this.vitalsDropped++;
+    }
+  }
+
+  /** Publishes the daemon's state (retained). The queue and the clock are filled in. */
+  health(health: Health): void {
+    const { clock } = this.options;
+    const { entries, bytes, shedAlerts, full } = this.outbox.stats();
+    this.say(this.topics.health, {
+      schema: 'slothd.health.v1',
+      at: isoFromWallMs(clock.wallMs()),
+      queue: { entries, bytes, shedAlerts, full },
+      clock: { synced: clock.synced() },
+      ...health,
+    });
+  }
+
+  /** Publishes what runs here (retained). */
+  about(about: About): void {
+    this.say(this.topics.about, { schema: 'slothd.about.v1', node: this.options.node, ...about });
+  }
+
+  /** Publishes whether a sensor is there (retained). */
+  sensorAvailability(sensor: string, online: boolean): void {
+    if (!this.announced.has(sensor)) this.announce(sensor);
+    this.retained.set(this.topics.sensor(sensor, 'availability'), online ? 'online' : 'offline');
+    this.pump();
+  }
+
+  /** Publishes the list of a sensor's open alerts (retained). */
+  alarms(sensor: string, list: readonly ActiveAlert[]): void {
+    this.retained.set(this.topics.sensor(sensor, 'alarms'), alarmsJson(list, this.wallTime().toWallMs));
+    this.pump();
+  }
+
+  /** Sets who carries out commands from `<root>/cmd/<verb>`. */
+  onCommand(handler: CommandHandler): void {
+    this.commands.onCommand(handler);
+  }
+
+  stats(): DeliveryStats {
+    const { connected, protocol, lastError, connections, attempts } = this.link;
+    return {
+      enabled: this.enabled,
+      connected,
+      protocol,
+      lastError,
+      connections,
+      attempts,
+      outbox: this.outbox.stats(),
+      vitalsSent: this.vitalsSent,
+      vitalsDropped: this.vitalsDropped,
+      commands: this.commands.stats(),
+    };
+  }
+
+  /** Waits shortly for acknowledgements, says goodbye, and brings everything to the store. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.cancelCorrection?.();
+    for (let waitedMs = 0; waitedMs < FLUSH_MS; waitedMs += FLUSH_POLL_MS) {
+      if (!this.link.connected || this.outbox.stats().inFlight === 0) break;
+      await new Promise<void>((resolve) => this.options.timers.after(FLUSH_POLL_MS, resolve));
+    }
+    const goodbyes = [...this.announced].map((sensor) => ({
+      topic: this.topics.sensor(sensor, 'availability'),
+      payload: 'offline',
+      qos: 1 as const,
+      retain: true,
+    }));
+    await this.link.stop(goodbyes, FLUSH_MS);
+    await this.outbox.stop();
+  }
+
+  /** Order of importance: fresh alerts, states, then what waited. */
+  private pump(): void {
+    if (!this.outbox.pumpFresh()) return;
+    const said = this.retained.pump((topic, payload, done) =>
+      this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => done(outcome === 'acked')),
+    );
+    if (said) this.outbox.pumpReplay();
+  }
+
+  private send(item: OutboxItem, done: (outcome: SendOutcome) => void): boolean {
+    const { clock, stages, log } = this.options;
+    if (this.link.freeSlots <= 0) return false;
+    const { topic, arrivedAtMs, replayed } = item;
+    const alert = item.class === 'alert';
+    const sentAtMs = clock.monotonicMs();
+    const latencyMs = arrivedAtMs === null ? null : Math.max(0, sentAtMs - arrivedAtMs);
+    const strip = alert && item.losses >= STRIP_AFTER_LOSSES;
+    let payload = finishAlertJson(strip ? withoutEvidence(item.body) : item.body, latencyMs, replayed);
+    if (alert && !this.link.fits(topic, payload)) {
+      payload = finishAlertJson(withoutEvidence(item.body), latencyMs, replayed);
+    }
+    if (!this.link.fits(topic, payload)) {
+      log.error({ topic, bytes: payload.length }, 'a message is larger than the broker allows and was given up');
+      // Later, as every other end of a message: the outbox is in the middle of handing this one over.
+      queueMicrotask(() => done('undeliverable'));
+      return true;
+    }
+    const taken = this.link.publish({ topic, payload, qos: 1 }, (outcome) => {
+      if (outcome === 'acked') stages?.record('publish_ack', clock.monotonicMs() - sentAtMs);
+      done(outcome);
+    });
+    // What waited for the broker says nothing of our own speed, so only fresh alerts count.
+    if (taken && !replayed && arrivedAtMs !== null) {
+      stages?.record('wire_to_alert', Math.max(0, clock.monotonicMs() - arrivedAtMs));
+    }
+    return taken;
+  }
+
+  private say(topic: string, payload: object): void {
+    this.retained.set(topic, JSON.stringify(payload));
+    this.pump();
+  }
+
+  private wallTime(): WallTime {
+    const { clock, toWallMs } = this.options;
+    const offsetMs = clock.wallMs() - clock.monotonicMs();
+    return { toWallMs: toWallMs ?? ((tMs) => offsetMs + tMs), clockSynced: clock.synced() };
+  }
+
+  private announce(sensor: string): void {
+    this.announced.add(sensor);
+    const { settings, node, version } = this.options;
+    if (!settings.homeAssistant.enabled) return;
+    this.retained.set(
+      discoveryTopic(settings.homeAssistant, node, sensor),
+      discoveryPayload(node, sensor, version, this.topics),
+    );
+  }
+
+  /** Says of each configured sensor that it is not there yet, and removes what earlier runs announced and is gone. */
+  private async announceSensors(): Promise<void> {
+    const { store, sensors, settings, node, log } = this.options;
+    for (const sensor of sensors) {
+      if (this.announced.has(sensor)) continue;
+      this.announce(sensor);
+      this.retained.set(this.topics.sensor(sensor, 'availability'), 'offline');
+    }
+    let former: string[] = [];
+    try {
+      for await (const [key, value] of store.scan(SENSORS_KEY)) {
+        if (key === SENSORS_KEY) former = (JSON.parse(value) as unknown[]).filter((name) => typeof name === 'string');
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'the list of announced sensors cannot be read');
+    }
+    const gone = new Set(former.filter((sensor) => !sensors.includes(sensor)));
+    const remember = () => {
+      this.outbox.persist([{ key: SENSORS_KEY, value: JSON.stringify([...sensors, ...gone]) }]);
+    };
+    remember();
+    for (const sensor of gone) {
+      this.retained.set(this.topics.sensor(sensor, 'alarms'), '');
+      this.retained.set(this.topics.sensor(sensor, 'availability'), '');
+      this.retained.set(discoveryTopic(settings.homeAssistant, node, sensor), '', () => {
+        gone.delete(sensor);
+        remember();
+      });
+    }
+  }
+
+  /** The will of a former connection of ours may come late (no FIN, take-over): `online` must have the last word. */
+  private heardAvailability(payload: string): void {
+    if (payload !== 'offline' || this.stopping || this.cancelCorrection) return;
+    const { clock, timers, log } = this.options;
+    const waitMs = Math.max(0, this.correctedAtMs + CORRECT_EVERY_MS - clock.monotonicMs());
+    this.cancelCorrection = timers.after(waitMs, () => {
+      this.cancelCorrection = null;
+      if (this.stopping || !this.link.connected) return;
+      this.correctedAtMs = clock.monotonicMs();
+      log.info({}, 'the broker said we are offline; saying online again');
+      const birth = { topic: this.topics.availability, payload: 'online', qos: 1, retain: true } as const;
+      if (!this.link.publish(birth)) this.heardAvailability('offline');
+    });
+  }
+
+  private homeAssistantStarted(): void {
+    this.link.publish({ topic: this.topics.availability, payload: 'online', qos: 1, retain: true });
+    this.retained.markAll();
+    this.pump();
+  }
+}

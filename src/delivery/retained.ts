@@ -1,0 +1,53 @@
+/** Hands a retained message to the broker; false where it takes none now. */
+export type PublishRetained = (topic: string, payload: string, done: (acked: boolean) => void) => boolean;
+
+interface State {
+  payload: string;
+  onAcked: (() => void) | null;
+}
+
+/**
+ * The last word on each retained topic. A broker may have lost its memory, so everything is said again on each connect;
+ * between connects only what changed. An empty payload removes the topic from the broker.
+ */
+export class RetainedState {
+  private readonly states = new Map<string, State>();
+  private readonly dirty = new Set<string>();
+
+  /** Sets a topic's payload. `onAcked` is called when the broker has this (or a newer) payload. */
+  set(topic: string, payload: string, onAcked: (() => void) | null = null): void {
+    const known = this.states.get(topic);
+    if (known && known.payload === payload) {
+      known.onAcked ??= onAcked;
+      if (onAcked) this.dirty.add(topic);
+      return;
+    }
+    this.states.set(topic, { payload, onAcked });
+    this.dirty.add(topic);
+  }
+
+  /** Everything must be said again. */
+  markAll(): void {
+    for (const topic of this.states.keys()) this.dirty.add(topic);
+  }
+
+  /** Hands over what is due, as far as `publish` takes it. Returns false when it takes no more. */
+  pump(publish: PublishRetained): boolean {
+    for (const topic of this.dirty) {
+      const state = this.states.get(topic);
+      if (!state) continue;
+      const taken = publish(topic, state.payload, (acked) => {
+        if (!acked) {
+          this.dirty.add(topic);
+          return;
+        }
+        const { onAcked } = state;
+        state.onAcked = null;
+        onAcked?.();
+      });
+      if (!taken) return false;
+      this.dirty.delete(topic);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+
+/** Names that mean something else directly under the root. */
+const RESERVED = new Set(['cmd', 'about', 'health', 'availability', 'response']);
+
+/**
+ * A name as one topic level and as part of a Home Assistant id: letters, digits, `-` and `_`. A name that had to be
+ * changed gets a short hash of the original, because two people's hearts must never end on one topic.
+ */
+export function topicLevel(name: string): string {
+  const safe = name.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 63);
+  if (safe === name && safe !== '' && !RESERVED.has(safe)) return safe;
+  return `${safe || 'unnamed'}-${createHash('sha256').update(name).digest('hex').slice(0, 6)}`;
+}
+
+/** Every topic slothd speaks on, as the contract names them. */
+export class Topics {
+  readonly root: string;
+  readonly availability: string;
+  readonly about: string;
+  readonly health: string;
+  /** Subscription for commands. */
+  readonly commands: string;
+
+  constructor(baseTopic: string, node: string) {
+    this.root = `${baseTopic}/${topicLevel(node)}`;
+    this.availability = `${this.root}/availability`;
+    this.about = `${this.root}/about`;
+    this.health = `${this.root}/health`;
+    this.commands = `${this.root}/cmd/+`;
+  }
+
+  sensor(sensor: string, leaf: 'availability' | 'vitals' | 'alert' | 'alarms'): string {
+    return `${this.root}/${topicLevel(sensor)}/${leaf}`;
+  }
+
+  /** The verb of a command topic, or null where the topic is none. */
+  verb(topic: string): string | null {
+    const prefix = `${this.root}/cmd/`;
+    const verb = topic.startsWith(prefix) ? topic.slice(prefix.length) : '';
+    return verb === '' || verb.includes('/') ? null : verb;
+  }
+}
