@@ -1,0 +1,172 @@
+import type { AlarmSettings } from '../config/alarms.js';
+import type { AlertChange, AlertKind, Evidence, ModelRef } from '../domain/alert.js';
+import type { Beat, BeatScores } from '../domain/beat.js';
+import type { StreamMs } from '../domain/clock.js';
+import type { Quality } from '../domain/quality.js';
+import type { Rhythm } from '../domain/rhythm.js';
+import { type CommandResult, Lifecycle } from './lifecycle.js';
+import type { InferenceCondition, Rule } from './rule.js';
+import { createRules } from './rules/registry.js';
+import type { AlarmSnapshot } from './snapshot.js';
+import { AlarmView } from './view.js';
+
+export type { CommandResult } from './lifecycle.js';
+export type { InferenceCondition } from './rule.js';
+export type { AlarmSnapshot } from './snapshot.js';
+
+export interface AlarmEngineOptions {
+  readonly sensor: string;
+  readonly settings: AlarmSettings;
+  /**
+   * False for a sensor that sends nothing but its own heart rate: that it never shows a beat is then no asystole.
+   * Default true.
+   */
+  readonly carriesBeats?: boolean;
+  /** Called synchronously, in order. */
+  emit(change: AlertChange): void;
+  /** A fresh id, unique for ever. */
+  newId(): string;
+  /** The waveform of a stretch of stream time as evidence, where there is one. */
+  capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
+  /** The model behind alerts of this kind. */
+  modelInfo(kind: AlertKind): ModelRef | null;
+}
+
+/** A rate no heart has: the device's word for "none", or nonsense. */
+const HIGHEST_DEVICE_BPM = 350;
+
+/**
+ * One sensor's alarms: what the stations before it say goes in, alert events come out. It has no timer and no clock: it
+ * knows only the stream times it is told, so a step of the wall clock cannot reach it and a replay decides alike.
+ * Inputs with a time that is no number are ignored; times may come out of order, its own time never goes back.
+ */
+export class AlarmEngine {
+  private readonly view: AlarmView;
+  private readonly lifecycle: Lifecycle;
+  private readonly rules: Rule[];
+
+  constructor(options: AlarmEngineOptions) {
+    const created = createRules(options.settings, options.carriesBeats ?? true);
+    this.rules = created.map(({ rule }) => rule);
+    this.view = new AlarmView(options.settings.signal);
+    this.lifecycle = new Lifecycle(created, {
+      sensor: options.sensor,
+      settings: options.settings,
+      view: this.view,
+      emit: (change) => options.emit(change),
+      newId: () => options.newId(),
+      capture: (fromMs, toMs) => options.capture(fromMs, toMs),
+      modelInfo: (kind) => options.modelInfo(kind),
+    });
+  }
+
+  /** A beat, in order of time. */
+  beat(beat: Beat): void {
+    const { view } = this;
+    if (!Number.isFinite(beat.tMs) || beat.tMs <= view.lastBeatMs) return;
+    const decidedAtMs = Number.isFinite(beat.decidedAtMs) ? Math.max(beat.decidedAtMs, beat.tMs) : beat.tMs;
+    view.advance(decidedAtMs);
+    this.heard(decidedAtMs);
+    view.addBeat(beat);
+    for (const rule of this.rules) rule.beat?.(beat, view);
+    this.lifecycle.evaluate();
+  }
+
+  /** What the model says of a beat that was told before, in any order. */
+  scores(beat: Beat, scores: BeatScores): void {
+    const back = this.view.beats.backOf(beat.tMs);
+    if (back < 0) return;
+    this.view.beats.classify(back, scores.class, scores.scores.V);
+    for (const rule of this.rules) rule.scores?.(beat, scores, this.view);
+    this.lifecycle.evaluate();
+  }
+
+  /** A rhythm estimate, after the beats it is about. */
+  rhythm(rhythm: Rhythm): void {
+    if (!this.view.advance(rhythm.tMs)) return;
+    for (const rule of this.rules) rule.rhythm?.(rhythm, this.view);
+    this.lifecycle.evaluate();
+  }
+
+  /** The device's own rate; 0 or NaN: it has none. */
+  deviceHeartRate(tMs: StreamMs, hrBpm: number): void {
+    if (!this.view.advance(tMs)) return;
+    this.heard(tMs);
+    this.view.setDeviceRate(tMs, hrBpm > 0 && hrBpm <= HIGHEST_DEVICE_BPM ? hrBpm : Number.NaN);
+    this.lifecycle.evaluate();
+  }
+
+  /**
+   * The signal's state from `quality.tMs` on. Health rules see nothing while it is not good. A source that never calls
+   * this is taken as good from its first beat on.
+   */
+  quality(quality: Quality): void {
+    if (!this.view.advance(quality.tMs)) return;
+    this.view.setQuality(quality);
+    this.lifecycle.evaluate();
+  }
+
+  /**
+   * `data`: the sensor's data reaches up to `tMs`. To be called with every chunk of valid data (at least as often as
+   * `tick`): silence of the heart is counted on data, not on the clock, so without it there is no asystole and, without
+   * beats either, `no-data` comes. `silent`: the link has given up hope of data for now (three missed silence times).
+   */
+  link(tMs: StreamMs, state: 'data' | 'silent'): void {
+    if (!this.view.advance(tMs)) return;
+    if (state === 'data') this.heard(tMs);
+    else if (!this.view.linkSilent) {
+      this.view.silent();
+      this.lifecycle.evaluate();
+    }
+  }
+
+  /** How the model does from `tMs` on, with a reason for a person to read. Never called: no model is wanted. */
+  inference(tMs: StreamMs, condition: InferenceCondition, reason: string): void {
+    if (!this.view.advance(tMs)) return;
+    for (const rule of this.rules) rule.inference?.(tMs, condition, reason);
+    this.lifecycle.evaluate();
+  }
+
+  /** Time passes: at least every 100 ms of stream time, with or without data, live and in a replay. */
+  tick(tMs: StreamMs): void {
+    if (this.view.tick(tMs)) this.lifecycle.evaluate();
+  }
+
+  /** The open alerts, each as its last event said it, with the evidence of its first. */
+  active(): readonly AlertChange[] {
+    return this.lifecycle.active();
+  }
+
+  /** Somebody has seen the open alert of this kind: it sends no updates until then, but its end. */
+  ack(kind: AlertKind, untilMs: StreamMs): CommandResult {
+    return this.lifecycle.acknowledge(kind, untilMs);
+  }
+
+  /** No alert of this kind until then (at most as long as configured); an open one ends. */
+  snooze(kind: AlertKind, untilMs: StreamMs): CommandResult {
+    return this.lifecycle.snooze(kind, untilMs);
+  }
+
+  /** The sensor leaves service (removed from the config, end of a replay): every open alert ends now. */
+  stop(tMs: StreamMs): void {
+    this.view.advance(tMs);
+    this.lifecycle.endAll();
+  }
+
+  /** Open alerts, acknowledgements and snoozes as plain JSON; to be stored in one batch with each emitted change. */
+  snapshot(toWallMs: (tMs: StreamMs) => number): AlarmSnapshot {
+    return this.lifecycle.snapshot(toWallMs);
+  }
+
+  /** Takes up what an earlier process left open, before anything else is told to this engine. `nowMs` is stream time. */
+  restore(snapshot: AlarmSnapshot, toStreamMs: (wallMs: number) => StreamMs, nowMs: StreamMs): void {
+    this.view.advance(nowMs);
+    this.lifecycle.restore(snapshot, toStreamMs, nowMs);
+  }
+
+  private heard(tMs: StreamMs): void {
+    // What was read before the silence and is decided only now does not end it.
+    if (tMs > this.view.dataUntilMs) this.view.linkSilent = false;
+    this.view.data(tMs);
+  }
+}

@@ -1,0 +1,306 @@
+import type { AlarmSettings } from '../config/alarms.js';
+import type { AlertChange, AlertKind, AlertPriority, AlertValues, Evidence, ModelRef } from '../domain/alert.js';
+import type { StreamMs } from '../domain/clock.js';
+import { OpenAlert, restoreAlert } from './open-alert.js';
+import type { Finding, Rule } from './rule.js';
+import type { AlarmSnapshot } from './snapshot.js';
+import { explainedBy } from './subsumption.js';
+import type { AlarmView } from './view.js';
+
+/**
+ * Why an alert ended; the value `endReason` of its `end`.
+ * - `cleared`: the condition is over. `withdrawn`: it never was, a late reading showed it.
+ * - `subsumed`: a graver kind (`by`) explains it.
+ * - `signal-lost`, `no-evidence`: nothing was known of it for the hold time, because the signal went or because beats or
+ *   scores stayed away. What is no longer known is not called current; the lost signal has an alert of its own.
+ * - `snoozed`: somebody asked for silence. `disabled`: the kind was switched off in the config.
+ */
+export type EndReason =
+  | 'cleared'
+  | 'withdrawn'
+  | 'subsumed'
+  | 'signal-lost'
+  | 'no-evidence'
+  | 'snoozed'
+  | 'disabled'
+  | 'stopped';
+
+/** What became of an `ack` or `snooze`. `untilMs` is what was granted, which may be less than was asked. */
+export type CommandResult =
+  | { readonly accepted: true; readonly untilMs: StreamMs }
+  | { readonly accepted: false; readonly reason: string };
+
+export interface LifecycleOptions {
+  readonly sensor: string;
+  readonly settings: AlarmSettings;
+  readonly view: AlarmView;
+  emit(change: AlertChange): void;
+  newId(): string;
+  capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
+  modelInfo(kind: AlertKind): ModelRef | null;
+}
+
+/** One kind's place: its rule, and the alert that may be open. */
+interface Slot {
+  readonly rule: Rule;
+  readonly priority: AlertPriority;
+  /** The condition stands, told or (snoozed) not. */
+  standing: boolean;
+  alert: OpenAlert | null;
+  absentSinceMs: StreamMs | null;
+  blindSinceMs: StreamMs | null;
+  snoozedUntilMs: StreamMs;
+  endedMs: StreamMs;
+  /** Times it came back right after its end. */
+  flaps: number;
+}
+
+/** How long before the onset the waveform of an alert begins. */
+const LEAD_IN_MS = 2_000;
+
+/**
+ * Makes alerts of what the rules say: at most one open per kind, every `new` with exactly one `end`, sequences without a
+ * gap, updates that back off, graver kinds instead of lesser ones.
+ */
+export class Lifecycle {
+  private readonly slots: Slot[];
+  private readonly byKind = new Map<AlertKind, Slot>();
+  /** Alerts of an earlier process whose kind has no rule any more. */
+  private orphans: OpenAlert[] = [];
+
+  constructor(
+    rules: readonly { rule: Rule; priority: AlertPriority }[],
+    private readonly options: LifecycleOptions,
+  ) {
+    this.slots = rules.map(({ rule, priority }) => ({
+      rule,
+      priority,
+      standing: false,
+      alert: null,
+      absentSinceMs: null,
+      blindSinceMs: null,
+      snoozedUntilMs: Number.NEGATIVE_INFINITY,
+      endedMs: Number.NEGATIVE_INFINITY,
+      flaps: 0,
+    }));
+    for (const slot of this.slots) this.byKind.set(slot.rule.kind, slot);
+  }
+
+  /** Asks every rule and acts on the answers. */
+  evaluate(): void {
+    for (const orphan of this.orphans.splice(0)) this.emitEnd(orphan, 'disabled', {});
+    for (const slot of this.slots) this.step(slot);
+  }
+
+  active(): AlertChange[] {
+    return this.slots.flatMap((slot) => (slot.alert ? [slot.alert.current()] : []));
+  }
+
+  /** Somebody has seen it: no updates until then. The end is still told. */
+  acknowledge(kind: AlertKind, untilMs: StreamMs): CommandResult {
+    const slot = this.byKind.get(kind);
+    if (!slot?.alert) return { accepted: false, reason: `no ${kind} alert is open` };
+    const granted = this.grant(slot.priority, untilMs);
+    if (granted === null) return { accepted: false, reason: 'the time asked for is not in the future' };
+    slot.alert.acknowledgedUntilMs = granted;
+    this.emitUpdate(slot.alert, { ...slot.alert.values, acknowledged: true });
+    return { accepted: true, untilMs: granted };
+  }
+
+  /** Silence for one kind: an open alert ends, none is raised until then; what still stands then is raised anew. */
+  snooze(kind: AlertKind, untilMs: StreamMs): CommandResult {
+    const slot = this.byKind.get(kind);
+    if (!slot) return { accepted: false, reason: `no rule for ${kind} on this sensor` };
+    const granted = this.grant(slot.priority, untilMs);
+    if (granted === null) return { accepted: false, reason: 'the time asked for is not in the future' };
+    slot.snoozedUntilMs = granted;
+    if (slot.alert) this.tellEnd(slot, 'snoozed', {});
+    return { accepted: true, untilMs: granted };
+  }
+
+  /** The sensor is taken out of service: what is open ends. */
+  endAll(): void {
+    for (const slot of this.slots) if (slot.alert) this.close(slot, 'stopped');
+  }
+
+  snapshot(toWallMs: (tMs: StreamMs) => number): AlarmSnapshot {
+    const { nowMs } = this.options.view;
+    return {
+      alerts: [...this.orphans, ...this.slots.flatMap((slot) => slot.alert ?? [])].map((a) => a.snapshot(toWallMs)),
+      snoozes: this.slots
+        .filter((slot) => slot.snoozedUntilMs > nowMs)
+        .map((slot) => ({ kind: slot.rule.kind, untilMs: toWallMs(slot.snoozedUntilMs) })),
+    };
+  }
+
+  restore(snapshot: AlarmSnapshot, toStreamMs: (wallMs: number) => StreamMs, nowMs: StreamMs): void {
+    for (const saved of snapshot.alerts) {
+      const alert = restoreAlert(saved, this.options.sensor, toStreamMs, nowMs);
+      const slot = this.byKind.get(saved.kind);
+      if (!slot || slot.alert) {
+        this.orphans.push(alert);
+        continue;
+      }
+      if (alert.acknowledgedUntilMs !== null) {
+        alert.acknowledgedUntilMs = Math.min(alert.acknowledgedUntilMs, nowMs + this.longest(slot.priority));
+      }
+      slot.alert = alert;
+      slot.standing = true;
+    }
+    for (const saved of snapshot.snoozes) {
+      const slot = this.byKind.get(saved.kind);
+      // A wall clock set back while we were away may not lengthen a snooze beyond what is ever granted.
+      if (slot) slot.snoozedUntilMs = Math.min(toStreamMs(saved.untilMs), nowMs + this.longest(slot.priority));
+    }
+  }
+
+  private step(slot: Slot): void {
+    const { view, settings } = this.options;
+    const { nowMs } = view;
+    const { rule } = slot;
+    const higher = explainedBy(rule.kind).find((kind) => this.byKind.get(kind)?.standing);
+    if (higher) {
+      rule.reset();
+      if (slot.standing) this.close(slot, 'subsumed', { by: higher });
+      return;
+    }
+    const usable = rule.needs === 'nothing' || view.signalGood;
+    const state = usable ? rule.state(view) : 'blind';
+    if (state !== 'blind') slot.blindSinceMs = null;
+    if (state !== 'absent') slot.absentSinceMs = null;
+    switch (state) {
+      case 'present':
+        slot.standing = true;
+        if (slot.alert) this.maybeUpdate(slot.alert, rule);
+        else if (slot.snoozedUntilMs <= nowMs) this.raise(slot);
+        if (slot.alert) slot.alert.seenMs = nowMs;
+        break;
+      case 'holding':
+        if (slot.alert) slot.alert.seenMs = nowMs;
+        break;
+      case 'withdrawn':
+        if (slot.standing) this.close(slot, 'withdrawn');
+        break;
+      case 'absent':
+        slot.absentSinceMs ??= nowMs;
+        if (slot.standing && nowMs - slot.absentSinceMs >= this.clearMs(slot)) this.close(slot, 'cleared');
+        break;
+      case 'blind':
+        slot.blindSinceMs ??= nowMs;
+        if (slot.standing && nowMs - slot.blindSinceMs >= settings.signal.holdMs) {
+          this.close(slot, usable ? 'no-evidence' : 'signal-lost');
+        }
+        break;
+    }
+  }
+
+  private raise(slot: Slot): void {
+    const { sensor, view, settings } = this.options;
+    const { nowMs } = view;
+    const { rule, priority } = slot;
+    const finding = rule.finding(view);
+    const onsetMs = Math.min(finding.onsetMs, nowMs);
+    if (nowMs - slot.endedMs <= settings.storm.withinMs) slot.flaps++;
+    else if (nowMs - slot.endedMs >= settings.storm.calmMs) slot.flaps = 0;
+    const alert = new OpenAlert({
+      id: this.options.newId(),
+      kind: rule.kind,
+      priority,
+      sensor,
+      onsetMs,
+      raisedMs: nowMs,
+      values: finding.values,
+      evidence: rule.needs === 'good-signal' ? this.evidence(onsetMs) : {},
+      model: this.model(rule.kind, finding),
+    });
+    alert.updateIntervalMs = settings.updates.firstAfterMs;
+    alert.nextUpdateMs = nowMs + alert.updateIntervalMs;
+    slot.alert = alert;
+    this.options.emit(alert.next('new', finding.values, alert.fields.evidence, null));
+  }
+
+  private maybeUpdate(alert: OpenAlert, rule: Rule): void {
+    const { view } = this.options;
+    if (view.nowMs < alert.nextUpdateMs) return;
+    if (alert.acknowledgedUntilMs !== null) {
+      if (view.nowMs < alert.acknowledgedUntilMs) return;
+      // The silence somebody asked for is over and the condition still stands: that is worth saying by itself.
+      alert.acknowledgedUntilMs = null;
+      this.emitUpdate(alert, { ...rule.finding(view).values, acknowledged: false });
+      return;
+    }
+    const { values } = rule.finding(view);
+    if (this.isMaterial(alert.values, values)) this.emitUpdate(alert, values);
+  }
+
+  private emitUpdate(alert: OpenAlert, values: AlertValues): void {
+    const { settings, view } = this.options;
+    alert.updateIntervalMs = Math.min(settings.updates.longestMs, 2 * alert.updateIntervalMs);
+    alert.nextUpdateMs = view.nowMs + alert.updateIntervalMs;
+    const evidence = alert.fields.evidence.rrMs ? { rrMs: view.beats.lastRrMs(settings.evidence.rrCount) } : {};
+    this.options.emit(alert.next('update', values, evidence, null));
+  }
+
+  /** The condition no longer stands. */
+  private close(slot: Slot, reason: EndReason, more: AlertValues = {}): void {
+    slot.standing = false;
+    slot.absentSinceMs = null;
+    slot.blindSinceMs = null;
+    if (slot.alert) this.tellEnd(slot, reason, more);
+  }
+
+  private tellEnd(slot: Slot, reason: EndReason, more: AlertValues): void {
+    const { alert } = slot;
+    slot.alert = null;
+    slot.endedMs = this.options.view.nowMs;
+    if (alert) this.emitEnd(alert, reason, more);
+  }
+
+  private emitEnd(alert: OpenAlert, endReason: EndReason, more: AlertValues): void {
+    const durationMs = Math.max(0, Math.round(alert.seenMs - alert.fields.onsetMs));
+    const endedMs = Math.max(this.options.view.nowMs, alert.fields.raisedMs);
+    const summary = this.byKind.get(alert.fields.kind)?.rule.summary?.() ?? {};
+    const values = { ...alert.values, ...summary, durationMs, endReason, ...more };
+    this.options.emit(alert.next('end', values, {}, endedMs));
+  }
+
+  private evidence(onsetMs: StreamMs): Evidence {
+    const { view, settings, capture } = this.options;
+    const { rrCount, signalMs } = settings.evidence;
+    const fromMs = Math.max(onsetMs - LEAD_IN_MS, view.nowMs - signalMs);
+    const signal = signalMs > 0 ? capture(fromMs, view.nowMs) : undefined;
+    const rrMs = view.beats.lastRrMs(rrCount);
+    return { ...(rrMs.length > 0 ? { rrMs } : {}), ...(signal ? { signal } : {}) };
+  }
+
+  private model(kind: AlertKind, finding: Finding): ModelRef | null {
+    if (finding.score === undefined) return null;
+    const info = this.options.modelInfo(kind);
+    return info ? { ...info, score: finding.score } : null;
+  }
+
+  private isMaterial(before: AlertValues, after: AlertValues): boolean {
+    return Object.entries(after).some(([key, value]) => {
+      const old = before[key];
+      if (typeof value !== 'number' || typeof old !== 'number') return value !== old;
+      const change = Math.abs(value - old);
+      return change > 0 && change >= this.options.settings.updates.minChange * Math.abs(old);
+    });
+  }
+
+  /** A condition that comes and goes must stay away longer each time before its alert ends. */
+  private clearMs(slot: Slot): number {
+    const { clearMs } = slot.rule;
+    return Math.max(clearMs, Math.min(this.options.settings.storm.longestClearMs, clearMs * 2 ** slot.flaps));
+  }
+
+  private grant(priority: AlertPriority, untilMs: StreamMs): StreamMs | null {
+    const { nowMs } = this.options.view;
+    return untilMs > nowMs ? Math.min(untilMs, nowMs + this.longest(priority)) : null;
+  }
+
+  private longest(priority: AlertPriority): number {
+    const { maxMs, maxHighMs } = this.options.settings.snooze;
+    return priority === 'high' ? maxHighMs : maxMs;
+  }
+}

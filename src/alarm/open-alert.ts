@@ -1,0 +1,128 @@
+import {
+  type AlertChange,
+  type AlertKind,
+  type AlertPriority,
+  type AlertValues,
+  type Evidence,
+  HEALTH_KINDS,
+  type ModelRef,
+} from '../domain/alert.js';
+import type { StreamMs } from '../domain/clock.js';
+import type { OpenAlertSnapshot } from './snapshot.js';
+
+const HEALTH: ReadonlySet<string> = new Set(HEALTH_KINDS);
+
+export interface OpenAlertFields {
+  readonly id: string;
+  readonly kind: AlertKind;
+  readonly priority: AlertPriority;
+  readonly sensor: string;
+  readonly onsetMs: StreamMs;
+  readonly raisedMs: StreamMs;
+  readonly values: AlertValues;
+  readonly evidence: Evidence;
+  readonly model: ModelRef | null;
+}
+
+/** One alert between its `new` and its `end`: counts its events and knows what was last said. */
+export class OpenAlert {
+  sequence = 0;
+  values: AlertValues;
+  acknowledgedUntilMs: StreamMs | null = null;
+  /** Time between updates; doubles with each. */
+  updateIntervalMs = 0;
+  nextUpdateMs: StreamMs = 0;
+  /** Until when its condition was last seen. */
+  seenMs: StreamMs;
+
+  constructor(readonly fields: OpenAlertFields) {
+    this.values = fields.values;
+    this.seenMs = fields.raisedMs;
+  }
+
+  /** The next event of this alert. */
+  next(event: AlertChange['event'], values: AlertValues, evidence: Evidence, endedMs: StreamMs | null): AlertChange {
+    this.sequence++;
+    this.values = values;
+    return this.change(event, values, evidence, endedMs);
+  }
+
+  /** The alert as it stands, as its last event said it. */
+  current(): AlertChange {
+    return this.change(this.sequence > 1 ? 'update' : 'new', this.values, this.fields.evidence, null);
+  }
+
+  snapshot(toWallMs: (tMs: StreamMs) => number): OpenAlertSnapshot {
+    const { id, kind, priority, onsetMs, raisedMs, evidence, model } = this.fields;
+    return {
+      id,
+      kind,
+      priority,
+      sequence: this.sequence,
+      onsetAtMs: toWallMs(onsetMs),
+      raisedAtMs: toWallMs(raisedMs),
+      values: { ...this.values },
+      // The waveform went out with `new`; to keep it would be to write it again with every change of any alert.
+      rrMs: [...(evidence.rrMs ?? [])],
+      model,
+      acknowledgedUntilMs: this.acknowledgedUntilMs === null ? null : toWallMs(this.acknowledgedUntilMs),
+      updateIntervalMs: this.updateIntervalMs,
+    };
+  }
+
+  private change(
+    event: AlertChange['event'],
+    values: AlertValues,
+    evidence: Evidence,
+    endedMs: StreamMs | null,
+  ): AlertChange {
+    const { id, kind, priority, sensor, onsetMs, raisedMs, model } = this.fields;
+    const category = HEALTH.has(kind) ? 'health' : 'technical';
+    const { sequence } = this;
+    return {
+      id,
+      event,
+      sequence,
+      kind,
+      priority,
+      category,
+      sensor,
+      onsetMs,
+      raisedMs,
+      endedMs,
+      values,
+      evidence,
+      model,
+    };
+  }
+}
+
+/**
+ * An alert of an earlier process. The wall clock may have stepped in between, so that the times come out in the future
+ * or out of order: they are brought back to onset <= raised <= now.
+ */
+export function restoreAlert(
+  saved: OpenAlertSnapshot,
+  sensor: string,
+  toStreamMs: (wallMs: number) => StreamMs,
+  nowMs: StreamMs,
+): OpenAlert {
+  const raisedMs = Math.min(toStreamMs(saved.raisedAtMs), nowMs);
+  const alert = new OpenAlert({
+    id: saved.id,
+    kind: saved.kind,
+    priority: saved.priority,
+    sensor,
+    onsetMs: Math.min(toStreamMs(saved.onsetAtMs), raisedMs),
+    raisedMs,
+    values: saved.values,
+    evidence: saved.rrMs.length > 0 ? { rrMs: saved.rrMs } : {},
+    model: saved.model,
+  });
+  alert.sequence = saved.sequence;
+  alert.acknowledgedUntilMs = saved.acknowledgedUntilMs === null ? null : toStreamMs(saved.acknowledgedUntilMs);
+  alert.updateIntervalMs = saved.updateIntervalMs;
+  alert.nextUpdateMs = nowMs + saved.updateIntervalMs;
+  alert.seenMs = raisedMs;
+  return alert;
+}

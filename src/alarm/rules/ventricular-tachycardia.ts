@@ -1,0 +1,90 @@
+import type { AlarmSettings } from '../../config/alarms.js';
+import type { Beat, BeatScores } from '../../domain/beat.js';
+import type { StreamMs } from '../../domain/clock.js';
+import type { BeatHistory } from '../beats.js';
+import { type Finding, type Rule, type RuleState, round1, round3 } from '../rule.js';
+import type { AlarmView } from '../view.js';
+
+/** Without a classified beat for this long there is no evidence of anything: the model is away. */
+const FRESH_MS = 10_000;
+
+/**
+ * "5 or more ventricular beats with heart rate higher than 100 bpm": Clifford et al., The PhysioNet/Computing in
+ * Cardiology Challenge 2015. Consecutive beats, every one from good signal and called ventricular by the model: a single
+ * one never alarms. The rate is that of the intervals inside the run.
+ */
+export class VentricularTachycardia implements Rule {
+  readonly kind = 'ventricular-tachycardia';
+  readonly needs = 'good-signal';
+  readonly clearMs: number;
+  /** A run was found since `state` was last asked. */
+  private found = false;
+  /** The newest classified beat ends such a run. */
+  private running = false;
+  private newestScoredMs: StreamMs = Number.NEGATIVE_INFINITY;
+  private newestIsVentricular = false;
+  private onsetMs: StreamMs = 0;
+  private beats = 0;
+  private rateBpm = 0;
+  private score = 0;
+
+  constructor(private readonly settings: AlarmSettings['ventricular-tachycardia']) {
+    this.clearMs = settings.clearMs;
+  }
+
+  scores(beat: Beat, scores: BeatScores, view: AlarmView): void {
+    const back = view.beats.backOf(beat.tMs);
+    if (back < 0) return;
+    const newest = beat.tMs >= this.newestScoredMs;
+    if (newest) {
+      this.newestScoredMs = beat.tMs;
+      this.newestIsVentricular = scores.class === 'V';
+      this.running = false;
+    }
+    if (!isEvidence(view.beats, back)) return;
+    // Answers may come out of order: the run is looked for on both sides of the beat they are about.
+    let first = back;
+    while (view.beats.hasInterval(first) && isEvidence(view.beats, first + 1)) first++;
+    let last = back;
+    while (last > 0 && view.beats.hasInterval(last - 1) && isEvidence(view.beats, last - 1)) last--;
+    const beats = first - last + 1;
+    if (beats < this.settings.beats) return;
+    const rateBpm = ((beats - 1) * 60_000) / (view.beats.tMs(last) - view.beats.tMs(first));
+    if (!(rateBpm > this.settings.aboveBpm)) return;
+    let sum = 0;
+    for (let at = last; at <= first; at++) sum += view.beats.ventricularScore(at);
+    this.found = true;
+    this.running = view.beats.tMs(last) >= this.newestScoredMs;
+    this.onsetMs = view.beats.tMs(first);
+    this.beats = beats;
+    this.rateBpm = rateBpm;
+    this.score = sum / beats;
+  }
+
+  state(view: AlarmView): RuleState {
+    if (this.found) {
+      this.found = false;
+      return 'present';
+    }
+    if (!(view.nowMs - this.newestScoredMs <= FRESH_MS)) return 'blind';
+    if (this.running) return 'present';
+    return this.newestIsVentricular ? 'holding' : 'absent';
+  }
+
+  finding(): Finding {
+    return {
+      onsetMs: this.onsetMs,
+      values: { beats: this.beats, rateBpm: round1(this.rateBpm) },
+      score: round3(this.score),
+    };
+  }
+
+  reset(): void {
+    this.found = false;
+    this.running = false;
+  }
+}
+
+function isEvidence(beats: BeatHistory, back: number): boolean {
+  return back < beats.length && beats.isTrusted(back) && beats.classOf(back) === 'V';
+}

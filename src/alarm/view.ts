@@ -1,0 +1,128 @@
+import type { AlarmSettings } from '../config/alarms.js';
+import type { Beat, BeatSource } from '../domain/beat.js';
+import type { StreamMs } from '../domain/clock.js';
+import type { Quality, QualityState } from '../domain/quality.js';
+import { BeatHistory } from './beats.js';
+
+/** The detector's delay is believed up to this, so that asystole is told within 4.3 s of the last beat. */
+const LONGEST_DELAY_MS = 200;
+const DELAY_FADE = 0.9;
+/** Ticks come every 100 ms: a step this long means that we did not run, not that the sensor was silent. */
+const STALL_MS = 5_000;
+/** A device's own rate is renewed about once a second. */
+const DEVICE_RATE_FRESH_MS = 5_000;
+
+/** What every rule may look at: the last beats, the signal's state, and time. Only the engine writes to it. */
+export class AlarmView {
+  readonly beats = new BeatHistory();
+  /** Newest stream time heard of; never goes back. */
+  nowMs: StreamMs = Number.NEGATIVE_INFINITY;
+  /** How far the data reaches; -Infinity before the first. */
+  dataUntilMs: StreamMs = Number.NEGATIVE_INFINITY;
+  /** Since when the absence of data may be blamed on the sensor. */
+  watchedSinceMs: StreamMs = Number.NEGATIVE_INFINITY;
+  linkSilent = false;
+  quality: QualityState | null = null;
+  qualityReasons = '';
+  qualitySinceMs: StreamMs = Number.NEGATIVE_INFINITY;
+  /** Since when the signal is good without a hole; null while it is not. */
+  goodSinceMs: StreamMs | null = null;
+  /** How late the detector tells of a beat, at worst of late. */
+  detectorDelayMs = 0;
+  private lastSource: BeatSource | null = null;
+  private deviceBpm = Number.NaN;
+  private deviceBpmAtMs: StreamMs = Number.NEGATIVE_INFINITY;
+  private lastTickMs: StreamMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly settings: AlarmSettings['signal']) {}
+
+  /** Good signal, with no hole up to now. */
+  get signalGood(): boolean {
+    return this.goodSinceMs !== null && !this.linkSilent && this.nowMs - this.dataUntilMs <= this.settings.staleMs;
+  }
+
+  get lastBeatMs(): StreamMs {
+    return this.beats.length > 0 ? this.beats.tMs(0) : Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * Heart rate over the last `n` intervals, or the device's own where there are no beats; NaN where neither is known
+   * or both are old (no beat within `freshMs`).
+   */
+  rateBpm(n: number, freshMs: number): number {
+    if (this.dataUntilMs - this.lastBeatMs <= freshMs) return 60_000 / this.beats.meanRrMs(n);
+    return this.nowMs - this.deviceBpmAtMs <= DEVICE_RATE_FRESH_MS ? this.deviceBpm : Number.NaN;
+  }
+
+  /** Whether `rateBpm` speaks of beats and not of the device's word. */
+  rateIsFromBeats(freshMs: number): boolean {
+    return this.dataUntilMs - this.lastBeatMs <= freshMs;
+  }
+
+  /**
+   * The device tells a rate while no interval comes: a chest strap may leave its intervals out and a strap that never
+   * had any looks the same. A waveform in which we see no beat is not overruled by the device.
+   */
+  get deviceClaimsBeats(): boolean {
+    const rateIsFresh = this.nowMs - this.deviceBpmAtMs <= DEVICE_RATE_FRESH_MS && !Number.isNaN(this.deviceBpm);
+    return rateIsFresh && (this.lastSource === null || this.lastSource === 'rr');
+  }
+
+  // --- for the engine ---
+
+  /** False: the time is no number, and what came with it must not be used. */
+  advance(tMs: StreamMs): boolean {
+    if (!Number.isFinite(tMs)) return false;
+    if (this.nowMs === Number.NEGATIVE_INFINITY) this.watchedSinceMs = tMs;
+    if (tMs > this.nowMs) this.nowMs = tMs;
+    return true;
+  }
+
+  tick(tMs: StreamMs): boolean {
+    if (!this.advance(tMs)) return false;
+    if (tMs - this.lastTickMs > STALL_MS) this.watchedSinceMs = tMs;
+    this.lastTickMs = Math.max(this.lastTickMs, tMs);
+    return true;
+  }
+
+  data(tMs: StreamMs): void {
+    if (tMs <= this.dataUntilMs) return;
+    const hole = tMs - this.dataUntilMs > this.settings.staleMs;
+    this.dataUntilMs = tMs;
+    if (hole && this.goodSinceMs !== null) this.goodSinceMs = tMs;
+  }
+
+  silent(): void {
+    this.linkSilent = true;
+    if (this.goodSinceMs !== null) this.goodSinceMs = this.nowMs;
+  }
+
+  /** A state may be told late: a loss counts from the moment it is known, for what was decided before stands. */
+  setQuality(quality: Quality): void {
+    if (quality.state !== this.quality) this.qualitySinceMs = Math.min(quality.tMs, this.nowMs);
+    if (quality.state !== 'good') this.goodSinceMs = null;
+    else this.goodSinceMs ??= Math.min(quality.tMs, this.nowMs);
+    this.quality = quality.state;
+    this.qualityReasons = quality.reasons.join(',');
+  }
+
+  addBeat(beat: Beat): void {
+    // A source that never speaks of quality (a bare list of intervals) vouches for its beats by sending them.
+    if (this.quality === null) this.goodSinceMs ??= beat.tMs;
+    const start = beat.rrMs === null ? beat.tMs : beat.tMs - beat.rrMs;
+    const trusted =
+      beat.quality >= this.settings.minBeatQuality && this.goodSinceMs !== null && this.goodSinceMs <= beat.tMs;
+    // An interval that began before the signal was good, or over a hole, is no interval.
+    const whole = trusted && this.goodSinceMs !== null && this.goodSinceMs <= start;
+    this.beats.push(whole ? beat : { ...beat, rrMs: null }, trusted);
+    this.lastSource = beat.source;
+    const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, beat.decidedAtMs - beat.tMs));
+    this.detectorDelayMs = Math.max(delay, this.detectorDelayMs * DELAY_FADE);
+  }
+
+  setDeviceRate(tMs: StreamMs, hrBpm: number): void {
+    if (this.quality === null) this.goodSinceMs ??= tMs;
+    this.deviceBpm = hrBpm;
+    this.deviceBpmAtMs = tMs;
+  }
+}
