@@ -174,11 +174,6 @@ export function parseScenario(text: string, source: string): Scenario {
   return makeScenario(value, source, lineOf);
 }
 
-/** Scenario of one rhythm, as the command line's flags give it. */
-export function singleRhythm(rhythm: string, options: Omit<EpisodeInput, 'rhythm'> = {}): Scenario {
-  return makeScenario({ name: rhythm, episodes: [{ ...options, rhythm }] }, '--rhythm');
-}
-
 const calm = (seconds: number): EpisodeInput => ({ rhythm: 'sinus', bpm: 68, seconds, label: 'calm' });
 
 const BUILT_IN: Readonly<Record<string, ScenarioInput>> = {
@@ -240,6 +235,17 @@ export const BUILT_IN_SCENARIOS: readonly string[] = Object.keys(BUILT_IN);
 export function builtInScenario(name: string): Scenario | undefined {
   const input = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
   return input === undefined ? undefined : makeScenario(input, name);
+}
+
+/**
+ * Scenario of one rhythm for ever, as the command line's flags give it. A pause for ever would be none, so pauses come
+ * again and again with ten calm seconds between. Throws `ScenarioError`.
+ */
+export function singleRhythm(rhythm: string, options: Omit<EpisodeInput, 'rhythm'> = {}): Scenario {
+  const episode = { ...options, rhythm };
+  return rhythm === 'pause'
+    ? makeScenario({ name: rhythm, atEnd: 'repeat', episodes: [calm(10), episode] }, '--rhythm')
+    : makeScenario({ name: rhythm, episodes: [episode] }, '--rhythm');
 }
 
 /** Length of one pass, seconds (a held last episode counts with its nominal length). */

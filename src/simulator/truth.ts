@@ -19,19 +19,24 @@ export interface Condition {
   readonly fromMs: number;
 }
 
+/** A rate has to last this long to count as tachycardia or bradycardia. */
+const SUSTAINED_S = 15;
+
 /**
  * The conditions a segment holds, by the contract's thresholds (PhysioNet/CinC 2015 for the extreme rates, asystole and
  * ventricular tachycardia; 150, 45 bpm and 3 s for the adjustable ones). Rates are the rhythm's mean.
  */
-export function conditionsOf({ episode, startMs, course }: Segment): Condition[] {
+export function conditionsOf({ episode, startMs, endMs, course }: Segment): Condition[] {
   if (!episode.contact) return [{ kind: 'contact-off', fromMs: startMs }];
   const found: Condition[] = [];
   const add = (kind: AlertKind, fromMs = startMs): void => {
     found.push({ kind, fromMs });
   };
-  const { bpm, seconds } = episode;
+  const { bpm } = episode;
+  // A last episode that is held has no end.
+  const seconds = Math.max(episode.seconds, (endMs - startMs) / 1000);
   if (bpm > 0 && seconds * bpm >= 17 * 60) {
-    if (bpm > 150)
+    if (bpm > 150 && seconds >= SUSTAINED_S)
       add(
         'tachycardia',
         crossing(startMs, episode.rampSeconds, course, (rate) => rate > 150),
