@@ -47,7 +47,8 @@ export class ByteFramer {
         this.start = 0;
       }
       const count = Math.min(this.buffer.length - this.end, chunk.length - taken);
-      this.buffer.set(taken === 0 && count === chunk.length ? chunk : chunk.subarray(taken, taken + count), this.end);
+      // Byte by byte: a view of part of the chunk would be an object per call.
+      for (let i = 0; i < count; i++) this.buffer[this.end + i] = chunk[taken + i]!;
       this.end += count;
       taken += count;
       this.scan();

@@ -88,7 +88,7 @@ class PlotterEncoder extends IgnoringSink {
   private readonly lines: LineWriter;
   private readonly max: number;
   private bpm = 0;
-  private ibiMs = NO_PULSE_IBI_MS;
+  private ibiMs = Number.NaN;
 
   constructor(write: (bytes: Uint8Array) => void, options: FormatOptions) {
     super();
@@ -98,16 +98,17 @@ class PlotterEncoder extends IgnoringSink {
 
   override heartRate(hrBpm: number): void {
     this.bpm = toField(hrBpm, 0, HIGHEST_BPM, 0);
-    if (this.bpm === 0) this.ibiMs = NO_PULSE_IBI_MS;
+    if (this.bpm === 0) this.ibiMs = Number.NaN;
   }
 
   override rr(rrMs: number): void {
-    this.ibiMs = toField(rrMs, 0, LONGEST_IBI_MS, NO_PULSE_IBI_MS);
+    this.ibiMs = toField(rrMs, 0, LONGEST_IBI_MS, Number.NaN);
   }
 
   override sample(value: number): void {
     const signal = toField(value, 0, this.max, (this.max + 1) / 2);
-    this.lines.line(`${this.bpm},${this.ibiMs},${signal}`);
+    const unknownIbiMs = this.bpm === 0 ? NO_PULSE_IBI_MS : Math.round(60_000 / this.bpm);
+    this.lines.line(`${this.bpm},${Number.isNaN(this.ibiMs) ? unknownIbiMs : this.ibiMs},${signal}`);
   }
 }
 

@@ -1,0 +1,38 @@
+import type { Format, FormatOptions } from '../../domain/reading.js';
+import { ad8232 } from './ad8232.js';
+import { bleHrmHex } from './ble-hrm-hex.js';
+import { genericText } from './generic-text.js';
+import { noninDf2 } from './nonin-df2.js';
+import { protocentral } from './protocentral.js';
+import { pulsesensorPlotter } from './pulsesensor-plotter.js';
+import { pulsesensorProcessing } from './pulsesensor-processing.js';
+
+const ALL: readonly Format[] = [
+  ad8232,
+  pulsesensorPlotter,
+  pulsesensorProcessing,
+  protocentral,
+  noninDf2,
+  bleHrmHex,
+  genericText,
+];
+
+/** Every wire format slothd speaks, by its name in the configuration. */
+export const FORMATS: ReadonlyMap<string, Format> = new Map(ALL.map((format) => [format.id, format]));
+
+/** The format of that name. Throws an Error that lists what there is. */
+export function findFormat(id: string): Format {
+  const format = FORMATS.get(id);
+  if (!format) throw new Error(`no format ${JSON.stringify(id)}; there are ${[...FORMATS.keys()].join(', ')}`);
+  return format;
+}
+
+/** Throws an Error for an option the format does not know (a typing mistake would else go unnoticed) or a wrong value. */
+export function checkOptions(format: Format, options: FormatOptions): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(format.options, name)) continue;
+    const known = Object.keys(format.options).join(', ') || 'none';
+    throw new Error(`format ${format.id} has no option ${JSON.stringify(name)}; it knows ${known}`);
+  }
+  format.carries(options);
+}

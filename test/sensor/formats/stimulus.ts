@@ -1,0 +1,82 @@
+import type { Carries, ReadingSink } from '../../../src/domain/reading.js';
+
+/** A stretch in which the slow values stay the same. */
+export interface Segment {
+  readonly contact: boolean;
+  readonly hrBpm: number;
+  readonly spo2: number;
+  readonly battery: number;
+  readonly seed: number;
+}
+
+/** What was put in, to be found again. */
+export interface Truth {
+  readonly samples: number[];
+  readonly beatsAt: number[];
+  readonly rrMs: number[];
+}
+
+/** A whole number of packets of every format here (25 frames, 8 samples). */
+const SAMPLES = 200;
+const FRAMES_WITHOUT_WAVEFORM = 12;
+const BEAT_EVERY = 30;
+const FIRST_BEAT = 15;
+
+/** Small repeatable pseudo-random numbers (mulberry32, public domain). */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Plays one segment into a sink, only with what the format says it carries, and notes it. Intervals differ from one beat
+ * to the next, as formats that repeat the last one cannot show equal ones.
+ */
+export function play(segment: Segment, carries: Carries, sink: ReadingSink, truth: Truth): void {
+  const random = randomOf(segment.seed);
+  const on = segment.contact || !carries.contact;
+  const beat = () => {
+    if (!on) return;
+    if (carries.beatFlags) {
+      truth.beatsAt.push(truth.samples.length);
+      sink.beat();
+    }
+    if (carries.rr) {
+      const last = truth.rrMs.at(-1) ?? 0;
+      const next = 400 + Math.floor(random() * 1000);
+      const rrMs = next === last ? next + 1 : next;
+      truth.rrMs.push(rrMs);
+      sink.rr(rrMs);
+    }
+  };
+  const slow = () => {
+    if (carries.contact) sink.contact(on);
+    if (carries.heartRate) sink.heartRate(segment.hrBpm);
+    if (carries.spo2) sink.spo2(segment.spo2);
+    if (carries.battery) sink.battery(segment.battery);
+  };
+  const { waveform } = carries;
+  if (!waveform) {
+    for (let i = 0; i < FRAMES_WITHOUT_WAVEFORM; i++) {
+      slow();
+      for (let beats = Math.floor(random() * 3); beats > 0; beats--) beat();
+      sink.frame();
+    }
+    return;
+  }
+  slow();
+  const { min, max } = waveform.range;
+  for (let i = 0; i < SAMPLES; i++) {
+    // Formats without beat marks repeat an interval on each line, so there must be one on the first.
+    if (i % BEAT_EVERY === FIRST_BEAT || (i === 0 && !carries.beatFlags)) beat();
+    const value = Math.min(max, min + Math.floor(random() * (max - min + 1)));
+    if (on) truth.samples.push(value);
+    sink.sample(value);
+    sink.frame();
+  }
+}
