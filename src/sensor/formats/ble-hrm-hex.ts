@@ -32,7 +32,7 @@ function carries(options: FormatOptions): Carries {
 function styleOfLine(line: string): Exclude<Style, 'any'> {
   if (line.startsWith('{')) return 'json';
   if (line.startsWith('$')) return 'nmea';
-  return /^HRM[ \t]/i.test(line) ? 'hrm' : 'hex';
+  return /^HRM([ \t]|$)/i.test(line) ? 'hrm' : 'hex';
 }
 
 class BleHrmDecoder implements Decoder {

@@ -35,6 +35,8 @@ export function readPairs(
     PAIR.lastIndex = at;
     const pair = PAIR.exec(line);
     if (!pair) return known ? 'not-a-number' : 'unknown';
+    const field = fieldOf(pair[1]!, waveform);
+    const wrong = known || field !== null ? 'not-a-number' : 'unknown';
     let value = pair[2]!;
     at += pair[0].length;
     const comma = value.indexOf(',');
@@ -42,14 +44,14 @@ export function readPairs(
       at -= value.length - comma;
       value = value.slice(0, comma);
     }
-    if (parseNumber(value, decimalComma) === null) return 'not-a-number';
+    if (parseNumber(value, decimalComma) === null) return wrong;
     UNIT.lastIndex = at;
     const unit = UNIT.exec(line);
     if (unit) at += unit[0].length;
-    if (!endsHere(line, at)) return 'not-a-number';
+    if (!endsHere(line, at)) return wrong;
     if (put(values, pair[1]!, value, waveform, decimalComma)) {
       known = true;
-      if (unit && fieldOf(pair[1]!, waveform) === 'rr') values.rrUnit = /^s/i.test(unit[1]!) ? 's' : 'ms';
+      if (unit && field === 'rr') values.rrUnit = /^s/i.test(unit[1]!) ? 's' : 'ms';
     }
   }
   return known ? null : 'unknown';
