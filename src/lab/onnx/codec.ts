@@ -201,7 +201,9 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
   };
   let graphSeen = false;
   try {
-    for (const field of readFields(bytes)) {
+    // A Node Buffer's slice() shares memory where a plain array's copies; the tensors below must own theirs.
+    const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (const field of readFields(plain)) {
       if (field.field === 1) model.irVersion = asInt(field);
       else if (field.field === 2) model.producerName = asString(field);
       else if (field.field === 3) model.producerVersion = asString(field);
