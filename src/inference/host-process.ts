@@ -89,8 +89,9 @@ export class HostProcess {
   }
 
   #onFrame(frame: Frame): void {
-    if (frame.generation !== this.generation || this.#dead) return this.events.onLate();
-    if (frame.type === FrameType.loaded) this.events.onLoaded(JSON.parse(frame.payload.toString('utf8')) as LoadReport);
+    if (frame.generation !== this.generation || this.#dead) this.events.onLate();
+    else if (frame.type === FrameType.loaded)
+      this.events.onLoaded(JSON.parse(frame.payload.toString('utf8')) as LoadReport);
     else if (frame.type === FrameType.result && frame.payload.length >= 8)
       this.events.onResult(frame.id, floatsOf(frame.payload, 8), frame.payload.readDoubleLE(0), null);
     else this.events.onResult(frame.id, null, 0, frame.payload.toString('utf8'));

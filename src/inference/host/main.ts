@@ -22,7 +22,9 @@ let work: Promise<void> = Promise.resolve();
 const reader = new FrameReader(
   (frame) => {
     const own = { ...frame, payload: Buffer.from(frame.payload) };
-    work = work.then(() => (own.type === FrameType.load ? load(own) : own.type === FrameType.run ? run(own) : undefined));
+    work = work.then(() =>
+      own.type === FrameType.load ? load(own) : own.type === FrameType.run ? run(own) : undefined,
+    );
   },
   (reason) => {
     console.error(`model host: the daemon sent ${reason}`);
@@ -64,7 +66,8 @@ async function run(frame: Frame): Promise<void> {
     let at = 0;
     const inputs = model.loaded.manifest.inputs.map((input) => {
       const size = input.shape.reduce((product, n) => product * n, frame.items);
-      return values.subarray(at, (at += size));
+      at += size;
+      return values.subarray(at - size, at);
     });
     const from = performance.now();
     const outputs = await model.run(inputs, frame.items);

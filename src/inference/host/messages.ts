@@ -51,5 +51,9 @@ export interface LoadedModel {
 export interface LoadReport {
   /** Why the runtime itself cannot be used; then there are no models. */
   readonly runtimeFault: string | null;
-  readonly models: readonly { readonly slot: string; readonly loaded: LoadedModel | null; readonly refused: string | null }[];
+  readonly models: readonly {
+    readonly slot: string;
+    readonly loaded: LoadedModel | null;
+    readonly refused: string | null;
+  }[];
 }

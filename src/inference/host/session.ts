@@ -151,7 +151,8 @@ function runnerOf(ort: OrtModule, manifest: Manifest, session: InferenceSession,
     for (const [at, input] of manifest.inputs.entries())
       feeds[input.name] = new ort.Tensor('float32', inputs[at] as Float32Array, [items, ...input.shape]);
     const output = (await session.run(feeds, fetches))[manifest.output.name];
-    if (!(output?.data instanceof Float32Array)) throw new BundleError(`output "${manifest.output.name}" is not float32`);
+    if (!(output?.data instanceof Float32Array))
+      throw new BundleError(`output "${manifest.output.name}" is not float32`);
     if (output.data.length !== items * labels)
       throw new BundleError(`output holds ${output.data.length} values for ${items} items of ${labels} labels`);
     return output.data;

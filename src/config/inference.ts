@@ -1,0 +1,75 @@
+import { z } from 'zod';
+
+/** The section `inference`: which models run, and how long the daemon waits for them. */
+export const inferenceSchema = z.strictObject({
+  models: z
+    .strictObject({
+      beat: z
+        .string()
+        .min(1)
+        .nullable()
+        .default('beat-ecg')
+        .describe(
+          'Bundle that classes every ECG beat: the name of a shipped model, or a folder; null runs without one.',
+        ),
+    })
+    .prefault({})
+    .describe('The model bundles in use, by what they are for.'),
+  variant: z
+    .string()
+    .min(1)
+    .default('auto')
+    .describe(
+      'Which variant of a bundle runs, for example fp32 or int8; auto times both on this machine and takes the faster.',
+    ),
+  deadlineMs: z
+    .number()
+    .int()
+    .min(20)
+    .max(60_000)
+    .default(250)
+    .describe('A model host that has not answered after this long is killed and started again, ms.'),
+  budgetMs: z
+    .number()
+    .min(1)
+    .max(60_000)
+    .default(50)
+    .describe('If the slowest 1 % of recent answers take longer than this, the alert inference-slow says so, ms.'),
+  startTimeoutMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(600_000)
+    .default(30_000)
+    .describe('How long the host may take to load its models before it is started again, ms.'),
+  timingMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(5000)
+    .default(150)
+    .describe('How long each variant is timed at start when variant is auto, ms.'),
+  maxBatch: z
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(16)
+    .describe('Most beats, of all sensors together, that go through a model in one run.'),
+  maxQueue: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(256)
+    .describe('Most beats that wait for the host; beyond it the oldest goes without an answer.'),
+  hostMemoryMiB: z
+    .number()
+    .int()
+    .min(64)
+    .max(16_384)
+    .default(300)
+    .describe('Resident memory above which the host is started anew, MiB, before the kernel has to act.'),
+});
+
+export type InferenceSettings = z.infer<typeof inferenceSchema>;

@@ -1,0 +1,387 @@
+import type { InferencePort, InferenceState, ModelInfo, ModelInputs } from '../domain/inference.js';
+import type { StageRecorder } from '../domain/stage.js';
+import { type LoadedModel, type LoadReport, NATIVE_RUNTIME, type RuntimeChoice } from './host/messages.js';
+import { type SpawnHost, spawnHost } from './host/spawn.js';
+import { HostProcess } from './host-process.js';
+import { Latencies } from './latencies.js';
+import { inputFault, type Request, RequestQueue } from './queue.js';
+import { residentMiB } from './resident-memory.js';
+import type { InferenceStats } from './stats.js';
+
+export interface InferenceRunnerOptions {
+  /** Slot -> bundle folder. */
+  readonly models: Readonly<Record<string, string>>;
+  readonly variant?: string;
+  readonly deadlineMs?: number;
+  readonly budgetMs?: number;
+  readonly startTimeoutMs?: number;
+  readonly timingMs?: number;
+  readonly maxBatch?: number;
+  readonly maxQueue?: number;
+  readonly hostMemoryMiB?: number;
+  /** What computes; the native runtime where left out. */
+  readonly runtime?: RuntimeChoice;
+  /** Waits between a death and the next start: the first, doubling up to the longest. */
+  readonly backOff?: { readonly firstMs: number; readonly longestMs: number };
+  readonly memoryCheckMs?: number;
+  readonly spawn?: SpawnHost;
+  readonly stages?: StageRecorder;
+  /** Monotonic milliseconds. */
+  readonly nowMs?: () => number;
+  /** Resident memory of a process in MiB; null where it cannot be read. */
+  readonly residentMiB?: (pid: number) => Promise<number | null>;
+  onState?(state: InferenceState, reason: string): void;
+}
+
+interface Flight {
+  readonly id: number;
+  readonly batch: readonly Request[];
+  readonly timer: NodeJS.Timeout;
+}
+
+/** A host that lived this long had a good start: its death counts as the first one again. */
+const STEADY_MS = 10_000;
+
+/**
+ * Keeps a model host alive and asks it. Every question gets its answer or null within the deadline, whatever happens to
+ * the host; a host that hangs is killed, one that dies is started again with a new generation number.
+ */
+export class InferenceRunner implements InferencePort {
+  readonly #options: Required<Omit<InferenceRunnerOptions, 'stages' | 'onState'>> & InferenceRunnerOptions;
+  readonly #slots: readonly string[];
+  readonly #queue: RequestQueue;
+  readonly #answers = new Latencies();
+  readonly #inModel = new Latencies();
+  readonly #count = {
+    runs: 0,
+    items: 0,
+    respawns: 0,
+    timeouts: 0,
+    memoryRestarts: 0,
+    lateAnswers: 0,
+    dropped: 0,
+    unavailable: 0,
+    lost: 0,
+    faults: 0,
+    overBudget: 0,
+  };
+
+  #host: HostProcess | null = null;
+  #loaded: (LoadedModel | null)[] = [];
+  #flight: Flight | null = null;
+  #generation = 0;
+  #nextId = 1;
+  #state: InferenceState = 'starting';
+  #reason = 'the model host is starting';
+  #deaths = 0;
+  #readyAtMs: number | null = null;
+  #respawnTimer: NodeJS.Timeout | null = null;
+  #startTimer: NodeJS.Timeout | null = null;
+  #memoryTimer: NodeJS.Timeout | null = null;
+  #memoryExceeded = false;
+  #residentMiB: number | null = null;
+  #killReason: string | null = null;
+  #lastFault: string | null = null;
+  /** The host came up but can run nothing: it is not started again by itself. */
+  #refused = false;
+  #stopping = false;
+  #settledWaiters: (() => void)[] = [];
+  #deadWaiters: (() => void)[] = [];
+
+  constructor(options: InferenceRunnerOptions) {
+    this.#options = {
+      variant: 'auto',
+      deadlineMs: 250,
+      budgetMs: 50,
+      startTimeoutMs: 30_000,
+      timingMs: 150,
+      maxBatch: 16,
+      maxQueue: 256,
+      hostMemoryMiB: 300,
+      runtime: NATIVE_RUNTIME,
+      backOff: { firstMs: 50, longestMs: 30_000 },
+      memoryCheckMs: 5000,
+      spawn: () => spawnHost(),
+      nowMs: () => performance.now(),
+      residentMiB,
+      ...given(options),
+    };
+    this.#slots = Object.keys(options.models);
+    this.#queue = new RequestQueue(this.#options.maxQueue, () => this.#count.dropped++);
+  }
+
+  /** Starts the host; does not wait for it. Again after a refusal, once its reason was mended. */
+  start(): void {
+    if (this.#host || this.#respawnTimer || this.#stopping) return;
+    if (this.#slots.length === 0) {
+      this.#setState('down', 'no model is configured');
+      return;
+    }
+    this.#spawn();
+    this.#memoryTimer ??= setInterval(() => void this.#checkMemory(), this.#options.memoryCheckMs);
+    this.#memoryTimer.unref();
+  }
+
+  /** Resolves once the state is no longer `starting`, with that state. */
+  async settled(): Promise<InferenceState> {
+    if (this.#state === 'starting') await new Promise<void>((resolve) => this.#settledWaiters.push(resolve));
+    return this.#state;
+  }
+
+  infer(slot: string, inputs: ModelInputs): Promise<Float32Array | null> {
+    const model = this.#slots.indexOf(slot);
+    const loaded = this.#loaded[model];
+    if (!loaded || this.#stopping) {
+      this.#count.unavailable++;
+      return Promise.resolve(null);
+    }
+    const fault = inputFault(loaded, inputs);
+    if (fault) {
+      this.#fault(fault);
+      return Promise.resolve(null);
+    }
+    return new Promise((resolve) => {
+      const copies = inputs.map((values) => values.slice());
+      this.#queue.push({ model, inputs: copies, askedAtMs: this.#options.nowMs(), resolve });
+      this.#sendNext();
+    });
+  }
+
+  state(): InferenceState {
+    return this.#state;
+  }
+
+  /** Why the state is what it is, for a person. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  info(slot: string): ModelInfo | null {
+    const loaded = this.model(slot);
+    if (!loaded) return null;
+    const { manifest, sha256, precision, runtime } = loaded;
+    return { name: manifest.name, sha256, precision, runtime };
+  }
+
+  /** All that is known of a running model: variant, the trials that chose it, the manifest. */
+  model(slot: string): LoadedModel | null {
+    return this.#loaded[this.#slots.indexOf(slot)] ?? null;
+  }
+
+  stats(): InferenceStats {
+    const recentP99Ms = this.#answers.recentP99Ms();
+    return {
+      ...this.#count,
+      generation: this.#generation,
+      hostPid: this.#host?.pid ?? null,
+      hostResidentMiB: this.#residentMiB,
+      queued: this.#queue.length,
+      lastFault: this.#lastFault,
+      p50Ms: this.#answers.percentileMs(50),
+      p99Ms: this.#answers.percentileMs(99),
+      maxMs: this.#answers.maxMs,
+      modelP50Ms: this.#inModel.percentileMs(50),
+      modelP99Ms: this.#inModel.percentileMs(99),
+      recentP99Ms,
+      budgetMs: this.#options.budgetMs,
+      slow: recentP99Ms !== null && recentP99Ms > this.#options.budgetMs,
+    };
+  }
+
+  /** Ends the host, answers what is open with null; resolves when the process is gone. Safe to call twice. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const timer of [this.#respawnTimer, this.#startTimer, this.#memoryTimer]) if (timer) clearTimeout(timer);
+    this.#respawnTimer = null;
+    this.#answerNothing();
+    const host = this.#host;
+    if (host) {
+      const gone = new Promise<void>((resolve) => this.#deadWaiters.push(resolve));
+      host.close();
+      const impatience = setTimeout(() => host.kill(), 500);
+      await gone;
+      clearTimeout(impatience);
+    }
+    this.#setState('down', 'stopped');
+  }
+
+  // --- the host's life ---
+
+  #spawn(): void {
+    this.#respawnTimer = null;
+    const generation = ++this.#generation;
+    this.#killReason = null;
+    this.#refused = false;
+    const host: HostProcess = new HostProcess(this.#options.spawn, generation, {
+      onLoaded: (report) => this.#onLoaded(report),
+      onResult: (id, outputs, modelMs, fault) => this.#onResult(id, outputs, modelMs, fault),
+      onLate: () => this.#count.lateAnswers++,
+      onDead: (reason) => this.#onDead(reason),
+    });
+    this.#host = host;
+    const { startTimeoutMs, variant, models, runtime, timingMs } = this.#options;
+    this.#startTimer = setTimeout(
+      () => this.#kill(`did not load its models within ${startTimeoutMs} ms`),
+      startTimeoutMs,
+    );
+    host.load({
+      runtime,
+      timingMs,
+      models: this.#slots.map((slot) => ({ slot, dir: models[slot] as string, variant })),
+    });
+  }
+
+  #onLoaded(report: LoadReport): void {
+    if (this.#startTimer) clearTimeout(this.#startTimer);
+    const refusals = report.models.filter((model) => model.refused).map((model) => `${model.slot}: ${model.refused}`);
+    this.#loaded = report.models.map((model) => model.loaded);
+    this.#readyAtMs = this.#options.nowMs();
+    // A refused model makes the state `down` though others may answer: somebody has to look at it.
+    if (report.runtimeFault) this.#setState('down', report.runtimeFault);
+    else if (refusals.length > 0) this.#setState('down', refusals.join('; '));
+    else this.#setState('ready', 'ready');
+    // A runtime or a file that is wrong now is wrong in a second, too: keep no process for it and try no more.
+    this.#refused = this.#loaded.every((model) => model === null);
+    if (this.#refused) this.#host?.close();
+  }
+
+  #onDead(reason: string): void {
+    if (this.#startTimer) clearTimeout(this.#startTimer);
+    this.#host = null;
+    this.#residentMiB = null;
+    this.#answerNothing();
+    const livedMs = this.#readyAtMs === null ? 0 : this.#options.nowMs() - this.#readyAtMs;
+    this.#readyAtMs = null;
+    this.#loaded = [];
+    for (const resolve of this.#deadWaiters.splice(0)) resolve();
+    if (this.#stopping || this.#refused) return;
+
+    this.#memoryExceeded = false;
+    this.#deaths = livedMs > STEADY_MS ? 1 : this.#deaths + 1;
+    this.#setState('down', this.#killReason ? `the model host ${this.#killReason}; it was killed` : reason);
+    this.#count.respawns++;
+    const { firstMs, longestMs } = this.#options.backOff;
+    const waitMs = Math.min(longestMs, firstMs * 2 ** Math.min(this.#deaths - 1, 30));
+    this.#respawnTimer = setTimeout(() => this.#spawn(), waitMs);
+  }
+
+  #kill(reason: string): void {
+    this.#killReason = reason;
+    this.#host?.kill();
+  }
+
+  /** Nobody must wait for a host that is gone: all open questions are answered null. */
+  #answerNothing(): void {
+    const flight = this.#flight;
+    this.#flight = null;
+    if (flight) {
+      clearTimeout(flight.timer);
+      this.#count.lost += flight.batch.length;
+      for (const request of flight.batch) request.resolve(null);
+    }
+    this.#count.lost += this.#queue.length;
+    this.#queue.clear();
+  }
+
+  // --- questions and answers ---
+
+  #sendNext(): void {
+    if (this.#flight || !this.#host || this.#queue.length === 0) return;
+    const batch = this.#queue.takeBatch((model) => (this.#loaded[model]?.takesBatches ? this.#options.maxBatch : 1));
+    const first = batch[0] as Request;
+    const id = this.#nextId++ >>> 0;
+    const { deadlineMs } = this.#options;
+    // When this process itself was held up, the answer may lie unread in the socket: timers run before it is read. One
+    // more turn of the loop tells a host that hangs from a daemon that was late.
+    const timer = setTimeout(() => setImmediate(() => this.#onDeadline(id)), deadlineMs);
+    this.#flight = { id, batch, timer };
+    this.#host.run(
+      first.model,
+      id,
+      batch.length,
+      first.inputs.flatMap((_, input) => batch.map((request) => request.inputs[input] as Float32Array)),
+    );
+  }
+
+  #onDeadline(id: number): void {
+    if (this.#flight?.id !== id) return;
+    this.#count.timeouts++;
+    this.#kill(`did not answer within ${this.#options.deadlineMs} ms`);
+    this.#answerNothing();
+    // Until the kill has been seen through, nothing more is sent to it.
+    this.#loaded = [];
+  }
+
+  #onResult(id: number, outputs: Float32Array | null, modelMs: number, fault: string | null): void {
+    const flight = this.#flight;
+    if (!flight || flight.id !== id) {
+      this.#count.lateAnswers++;
+      return;
+    }
+    clearTimeout(flight.timer);
+    this.#flight = null;
+    const size = outputs ? outputs.length / flight.batch.length : 0;
+    if (outputs) {
+      this.#count.runs++;
+      this.#inModel.record(modelMs);
+    } else {
+      this.#fault(fault ?? 'no outputs');
+    }
+    const now = this.#options.nowMs();
+    for (const [at, request] of flight.batch.entries()) {
+      const item = outputs?.slice(at * size, (at + 1) * size) ?? null;
+      this.#answer(request, item, now);
+    }
+    this.#sendNext();
+    if (this.#memoryExceeded && !this.#flight) this.#host?.kill();
+  }
+
+  #answer(request: Request, outputs: Float32Array | null, nowMs: number): void {
+    const tookMs = nowMs - request.askedAtMs;
+    this.#answers.record(tookMs);
+    this.#options.stages?.record('inference', tookMs);
+    this.#count.items++;
+    if (tookMs > this.#options.budgetMs) this.#count.overBudget++;
+    if (outputs && !outputs.every(Number.isFinite)) {
+      this.#fault('the model answered with a number that is not finite');
+      request.resolve(null);
+    } else {
+      request.resolve(outputs);
+    }
+  }
+
+  // --- watching ---
+
+  async #checkMemory(): Promise<void> {
+    const host = this.#host;
+    if (!host?.pid) return;
+    const residentNow = await this.#options.residentMiB(host.pid);
+    if (this.#host !== host || this.#stopping) return;
+    this.#residentMiB = residentNow;
+    if (residentNow === null || residentNow <= this.#options.hostMemoryMiB) return;
+    const overdue = this.#memoryExceeded;
+    if (!overdue) this.#count.memoryRestarts++;
+    this.#memoryExceeded = true;
+    this.#killReason = `grew to ${Math.round(residentNow)} MiB, ${this.#options.hostMemoryMiB} are allowed`;
+    // Between two batches, so that no answer is lost over it; unless that moment never came.
+    if (overdue || !this.#flight) host.kill();
+  }
+
+  #fault(text: string): void {
+    this.#count.faults++;
+    this.#lastFault = text;
+  }
+
+  #setState(state: InferenceState, reason: string): void {
+    if (state === this.#state && reason === this.#reason) return;
+    this.#state = state;
+    this.#reason = reason;
+    if (state !== 'starting') for (const resolve of this.#settledWaiters.splice(0)) resolve();
+    this.#options.onState?.(state, reason);
+  }
+}
+
+/** Options without those that are there but undefined: these must not hide a default. */
+function given<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
