@@ -33,7 +33,7 @@ interface SimulateFlags {
   readonly file?: string;
   readonly truth?: string;
   readonly board?: string;
-  readonly option: readonly string[];
+  readonly option?: readonly string[];
 }
 
 /** What the verb needs of the world, so that a test can end it and read what it says. */
@@ -69,7 +69,7 @@ export function simulateCommand(): Command {
     .option('--rate <hz>', 'samples per second where the format has no fixed rate', positive)
     .option(
       '--pty-link <path>',
-      'stable name of the virtual serial port (default: slothd-sim0 in the temporary folder)',
+      'stable name of the virtual serial port (default: slothd-sim0 or the next free one in the temporary folder)',
     )
     .option('--port <path>', 'write to this serial port instead, for a cable to another machine')
     .option('--tcp <[host:]port>', 'offer it on TCP instead, to everyone who connects')
@@ -79,8 +79,7 @@ export function simulateCommand(): Command {
     .option(
       '--option <name=value>',
       'an option of the format; may be given again',
-      (text, all: string[]) => [...all, text],
-      [],
+      (text, all: readonly string[] = []) => [...all, text],
     )
     .action(async (flags: SimulateFlags) => {
       const stop = new AbortController();
@@ -117,7 +116,7 @@ export async function simulate(flags: SimulateFlags, world: SimulateWorld): Prom
       ...(flags.rate === undefined ? {} : { rateHz: flags.rate }),
       write: (bytes) => output.write(bytes),
     });
-    announce(flags, format, scenario, output, world);
+    announce(flags, format, scenario, sensor.rateHz, output, world);
     sensor.onTruth((truth) => {
       world.say(truthLine(truth));
       if (truthFd !== null) fs.writeSync(truthFd, `${JSON.stringify({ ...truth, wallMs: Date.now() })}\n`);
@@ -158,7 +157,7 @@ function chooseFormat(flags: SimulateFlags): { format: Format; options: FormatOp
 function parseOptions({ option, board, rate }: SimulateFlags): FormatOptions {
   const options: Record<string, string | number | boolean> = {};
   if (board !== undefined) options.board = board;
-  for (const text of option) {
+  for (const text of option ?? []) {
     const at = text.indexOf('=');
     if (at < 1) throw new UsageError(`--option ${text}: write it as NAME=VALUE`);
     const value = text.slice(at + 1);
@@ -207,9 +206,17 @@ async function openOutput(flags: SimulateFlags, format: Format, onLost: () => vo
       if (!match || Number(match[2]) > 65_535) throw new Error(`--tcp ${flags.tcp}: write it as PORT or HOST:PORT`);
       return await openTcp(match[1] ?? '127.0.0.1', Number(match[2]));
     }
-    return await openVirtual(path.resolve(flags.ptyLink ?? path.join(os.tmpdir(), 'slothd-sim0')));
+    return await openVirtual(flags.ptyLink === undefined ? freeLink() : path.resolve(flags.ptyLink));
   } catch (error) {
     throw new UsageError((error as Error).message);
+  }
+}
+
+/** The first name that no other simulated sensor has; a link that leads nowhere is left over and may be replaced. */
+function freeLink(): string {
+  for (let i = 0; ; i++) {
+    const link = path.join(os.tmpdir(), `slothd-sim${i}`);
+    if (!fs.existsSync(link)) return link;
   }
 }
 
@@ -225,6 +232,7 @@ function announce(
   flags: SimulateFlags,
   format: Format,
   scenario: Scenario,
+  rateHz: number,
   output: Output,
   world: SimulateWorld,
 ): void {
@@ -234,11 +242,13 @@ function announce(
     `  ${format.id} (${baudRate} ${dataBits}${parity[0]!.toUpperCase()}${stopBits}), scenario ${scenario.name}, seed ${flags.seed}, speed ${flags.speed}`,
   );
   if (output.link === null) return;
-  const options = Object.entries(parseOptions(flags)).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const given = parseOptions(flags);
+  const rate = format.carries(given).waveform?.rateHz === null ? `, rateHz: ${rateHz}` : '';
+  const options = Object.entries(given).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
   const more = options.length > 0 ? `, options: { ${options.join(', ')} }` : '';
   world.say('  to read it, in the configuration of `slothd run`:');
   world.say('    sensors:');
-  world.say(`      - { name: sim0, format: ${format.id}, link: ${output.link}${more} }`);
+  world.say(`      - { name: sim0, format: ${format.id}, link: ${output.link}${rate}${more} }`);
 }
 
 function truthLine(truth: Truth): string {
