@@ -95,10 +95,37 @@ class StaticQuantizer {
   }
 
   run(): void {
+    this.mergeClamps();
     this.chooseNodes();
     this.leaveEndsInFloat();
     this.absorbActivations();
     this.rewrite();
+  }
+
+  /** Makes one of two clamps in a row, so that the one left can be absorbed (onnxruntime 1.27 breaks such a pair itself). */
+  private mergeClamps(): void {
+    const { graph } = this;
+    const producers = producersOf(graph);
+    const outputs = new Set(graph.outputs.map((output) => output.name));
+    const gone = new Set<OnnxNode>();
+    const highest = (node: OnnxNode) =>
+      node.op === 'Clip' && node.inputs[2]
+        ? Number(graph.initializers.get(node.inputs[2])!.data[0])
+        : Number.POSITIVE_INFINITY;
+    for (const node of graph.nodes) {
+      const before = producers.get(node.inputs[0]!);
+      if (!before || !isClampAtZero(graph, node) || !isClampAtZero(graph, before)) continue;
+      const middle = before.outputs[0]!;
+      if (outputs.has(middle) || graph.nodes.some((other) => other !== node && other.inputs.includes(middle))) continue;
+      // The lower of the two upper ends is what counts.
+      if (highest(before) < highest(node)) {
+        node.op = before.op;
+        node.inputs = [...before.inputs];
+      } else node.inputs[0] = before.inputs[0]!;
+      gone.add(before);
+      before.inputs = [];
+    }
+    graph.nodes = graph.nodes.filter((node) => !gone.has(node));
   }
 
   /** A tensor that carries 8-bit values once it is rewritten: an integer node made it. */

@@ -41,8 +41,11 @@ export function magnitudes(tensor: OnnxTensor, axis: number, perChannel: boolean
   return largest;
 }
 
-/** A round number for a channel of zeros alone: any scale does, but 0 would divide by zero. */
-export const SCALE_OF_ZEROS = 1;
+/**
+ * Scale for values that are all zero. Any would do for them, but the bias behind them is counted in its units: 1 would
+ * round every bias to a whole number.
+ */
+export const SCALE_OF_ZEROS = 1 / 255;
 
 /** Symmetric int8 (zero stays exactly zero, so pruned weights stay pruned) with the given scales. */
 export function quantizeWeight(tensor: OnnxTensor, axis: number, scales: Float32Array, limit: number): QuantizedWeight {
