@@ -86,14 +86,14 @@ export class BeatHistory {
     return sum / n;
   }
 
-  /** Whether at least half of the last `n` intervals are shorter (or longer) than `limitMs`. */
+  /** Whether more than half of the last `n` intervals are shorter (or longer) than `limitMs`. */
   mostAreBeyond(n: number, limitMs: number, side: 'shorter' | 'longer'): boolean {
     let beyond = 0;
     for (let back = 0; back < n; back++) {
       const rr = this.rrMs(back);
       if (side === 'shorter' ? rr < limitMs : rr > limitMs) beyond++;
     }
-    return beyond * 2 >= n;
+    return beyond * 2 > n;
   }
 
   /**

@@ -44,6 +44,8 @@ export interface LifecycleOptions {
 interface Slot {
   readonly rule: Rule;
   readonly priority: AlertPriority;
+  /** Graver kinds that have a rule here. */
+  explainedBy: readonly Slot[];
   /** The condition stands, told or (snoozed) not. */
   standing: boolean;
   alert: OpenAlert | null;
@@ -75,6 +77,7 @@ export class Lifecycle {
     this.slots = rules.map(({ rule, priority }) => ({
       rule,
       priority,
+      explainedBy: [],
       standing: false,
       alert: null,
       absentSinceMs: null,
@@ -84,6 +87,9 @@ export class Lifecycle {
       flaps: 0,
     }));
     for (const slot of this.slots) this.byKind.set(slot.rule.kind, slot);
+    for (const slot of this.slots) {
+      slot.explainedBy = explainedBy(slot.rule.kind).flatMap((kind) => this.byKind.get(kind) ?? []);
+    }
   }
 
   /** Asks every rule and acts on the answers. */
@@ -158,10 +164,10 @@ export class Lifecycle {
     const { view, settings } = this.options;
     const { nowMs } = view;
     const { rule } = slot;
-    const higher = explainedBy(rule.kind).find((kind) => this.byKind.get(kind)?.standing);
+    const higher = slot.explainedBy.find((other) => other.standing);
     if (higher) {
       rule.reset();
-      if (slot.standing) this.close(slot, 'subsumed', { by: higher });
+      if (slot.standing) this.close(slot, 'subsumed', { by: higher.rule.kind });
       return;
     }
     const usable = rule.needs === 'nothing' || view.signalGood;

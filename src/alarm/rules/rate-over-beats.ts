@@ -17,8 +17,8 @@ const LONGEST_BEAT_MS = 6_000;
 
 /**
  * The rate over a number of consecutive beats, all from good signal, as PhysioNet/CinC Challenge 2015 defines its
- * extreme rates. At least half of the intervals must be beyond the limit by themselves: one pause among normal beats is
- * no extreme bradycardia, and a few false detections are no extreme tachycardia.
+ * extreme rates. More than half of the intervals must be beyond the limit by themselves: one pause among normal beats is
+ * no extreme bradycardia, and T waves counted as beats (short, long, short, long) are no extreme tachycardia.
  */
 export class RateOverBeats implements Rule {
   readonly kind: AlertKind;

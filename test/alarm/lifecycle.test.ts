@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import type { Evidence } from '../../src/domain/alert.js';
+import { Bench, settingsWith } from './bench.js';
+
+describe('one event in the body is one alert', () => {
+  const own = settingsWith({ tachycardia: { aboveBpm: 120 } });
+
+  it('a graver kind ends the lesser and keeps it away while it stands', () => {
+    const bench = new Bench(own).start().run(30_000, 130);
+    expect(bench.engine.active().map((c) => c.kind)).toEqual(['tachycardia']);
+    bench.run(30_000, 180);
+    expect(bench.ends('tachycardia')[0]?.values).toMatchObject({ endReason: 'subsumed', by: 'extreme-tachycardia' });
+    expect(bench.engine.active().map((c) => c.kind)).toEqual(['extreme-tachycardia']);
+    bench.run(60_000, 130);
+    expect(bench.news('tachycardia')).toHaveLength(2);
+  });
+
+  it('asystole explains the slow heart before it, ventricular tachycardia the fast one', () => {
+    const slow = new Bench().start().run(60_000, 35).wait(6_000);
+    expect(slow.ends('extreme-bradycardia')[0]?.values).toMatchObject({ by: 'asystole' });
+    const fast = new Bench().start().run(10_000, 75).run(20_000, 180, { beatClass: 'V' });
+    expect(fast.engine.active().map((c) => c.kind)).toEqual(['ventricular-tachycardia']);
+  });
+
+  it('atrial fibrillation does not also raise frequent ectopy', () => {
+    const bench = new Bench().start();
+    for (let i = 0; i < 80; i++) {
+      for (let j = 0; j < 6; j++) bench.beat(800, { beatClass: j % 3 === 0 ? 'V' : 'N' });
+      bench.rhythm(0.97);
+    }
+    expect(bench.health().map((c) => c.kind)).toEqual(['atrial-fibrillation']);
+  });
+
+  it('a kind switched off in the config stays silent and explains nothing', () => {
+    const settings = settingsWith({ 'extreme-tachycardia': { enabled: false } });
+    const bench = new Bench(settings).start().run(60_000, 180);
+    expect(bench.health().map((c) => c.kind)).toEqual(['tachycardia']);
+  });
+
+  it('the priority is the config’s', () => {
+    const settings = settingsWith({ pause: { priority: 'high' } });
+    expect(new Bench(settings).start().run(9_000, 70).beat(3_100).run(5_000, 70).news('pause')[0]?.priority).toBe(
+      'high',
+    );
+  });
+});
+
+describe('updates', () => {
+  it('come only when the values changed materially, and back off', () => {
+    const steady = new Bench().start().run(600_000, 160);
+    expect(steady.of('extreme-tachycardia').map((c) => c.event)).toEqual(['new']);
+
+    const moving = new Bench().start();
+    for (let i = 0; i < 360; i++) moving.run(5_000, i % 2 === 0 ? 150 : 200);
+    const updates = moving.of('extreme-tachycardia').filter((c) => c.event === 'update');
+    // Half an hour: 15 + 30 + 60 + 120 + 240 + 480 s and then every ten minutes.
+    expect(updates.length).toBeGreaterThanOrEqual(4);
+    expect(updates.length).toBeLessThanOrEqual(7);
+    expect(moving.of('extreme-tachycardia').map((c) => c.sequence)).toEqual([1, ...updates.map((_, i) => i + 2)]);
+  });
+});
+
+describe('signal lost while an alert is open', () => {
+  it('holds it for the hold time, then ends it and says why', () => {
+    const bench = new Bench().start().run(30_000, 160).quality('contact-off').wait(59_000);
+    expect(bench.ends('extreme-tachycardia')).toEqual([]);
+    bench.wait(2_000);
+    expect(bench.ends('extreme-tachycardia')[0]?.values).toMatchObject({ endReason: 'signal-lost' });
+    expect(bench.engine.active().map((c) => c.kind)).toEqual(['contact-off']);
+  });
+
+  it('goes on with the same alert when the signal is back in time', () => {
+    const bench = new Bench().start().run(30_000, 160).quality('poor').wait(20_000).quality('good').run(60_000, 160);
+    expect(bench.of('extreme-tachycardia').map((c) => c.event)).toEqual(['new']);
+  });
+});
+
+describe('evidence', () => {
+  it('is the waveform around the onset, at most as long as configured, and the intervals', () => {
+    const asked: [number, number][] = [];
+    const capture = (fromMs: number, toMs: number): Evidence['signal'] => {
+      asked.push([fromMs, toMs]);
+      return { startAtMs: fromMs, rateHz: 250, unit: 'mV', samples: [0, 1] };
+    };
+    const bench = new Bench(settingsWith(), true, capture).start().run(30_000, 70);
+    const lastMs = bench.lastBeatMs!;
+    bench.wait(10_000);
+    const [raised] = bench.news('asystole');
+    expect(asked).toEqual([[lastMs - 2_000, raised!.raisedMs]]);
+    expect(raised?.evidence.signal?.samples).toEqual([0, 1]);
+    expect(bench.engine.active()[0]?.evidence).toEqual(raised?.evidence);
+    bench.run(20_000, 70);
+    expect(bench.ends('asystole')[0]?.evidence).toEqual({});
+  });
+});
+
+describe('acknowledge and snooze', () => {
+  it('an acknowledged alert is silent until then, reminds once when it still stands, and tells its end', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    expect(bench.engine.ack('asystole', bench.nowMs + 60_000)).toMatchObject({ accepted: false });
+    expect(bench.engine.ack('extreme-tachycardia', bench.nowMs)).toMatchObject({ accepted: false });
+    const untilMs = bench.nowMs + 300_000;
+    expect(bench.engine.ack('extreme-tachycardia', untilMs)).toEqual({ accepted: true, untilMs });
+    const told = bench.changes.length;
+    expect(bench.changes.at(-1)).toMatchObject({ event: 'update', values: { acknowledged: true } });
+    for (let i = 0; i < 28; i++) bench.run(10_000, i % 2 ? 150 : 200);
+    expect(bench.changes).toHaveLength(told);
+    bench.run(60_000, 160);
+    expect(bench.changes.slice(told)).toMatchObject([{ event: 'update', values: { acknowledged: false } }]);
+    bench.run(60_000, 80);
+    expect(bench.changes.at(-1)?.event).toBe('end');
+  });
+
+  it('a snoozed kind is not raised, nor are the kinds it explains, until the snooze is over', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    const asked = bench.engine.snooze('extreme-tachycardia', bench.nowMs + 3_600_000);
+    // A high priority cannot be silenced for an hour.
+    expect(asked).toEqual({ accepted: true, untilMs: bench.nowMs + 600_000 });
+    expect(bench.changes.at(-1)).toMatchObject({ event: 'end', values: { endReason: 'snoozed' } });
+    bench.run(598_000, 160);
+    expect(bench.changes).toHaveLength(2);
+    bench.run(5_000, 160);
+    expect(bench.changes).toHaveLength(3);
+    expect(bench.changes[2]).toMatchObject({ event: 'new', kind: 'extreme-tachycardia' });
+    expect(bench.changes[2]?.id).not.toBe(bench.changes[0]?.id);
+  });
+
+  it('both survive a restart', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    bench.engine.ack('extreme-tachycardia', bench.nowMs + 300_000);
+    bench.engine.snooze('pause', bench.nowMs + 300_000);
+    bench.restart();
+    bench.start().run(30_000, 160).run(30_000, 200);
+    bench.run(60_000, 70).beat(3_200).run(10_000, 70);
+    expect(bench.of('extreme-tachycardia').map((c) => c.event)).toEqual(['new', 'update', 'end']);
+    expect(bench.of('pause')).toEqual([]);
+    bench.run(300_000, 70).beat(3_200).run(10_000, 70);
+    expect(bench.news('pause')).toHaveLength(1);
+  });
+});
+
+describe('stop', () => {
+  it('ends what is open', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    bench.engine.stop(bench.nowMs);
+    expect(bench.changes.map((c) => c.event)).toEqual(['new', 'end']);
+    expect(bench.engine.active()).toEqual([]);
+  });
+});
+
+describe('bad input', () => {
+  it('is ignored: times that are no numbers, beats that go back', () => {
+    const bench = new Bench().start().run(30_000, 70);
+    const { engine } = bench;
+    engine.tick(Number.NaN);
+    engine.link(Number.NaN, 'data');
+    engine.link(Number.POSITIVE_INFINITY, 'silent');
+    engine.quality({ tMs: Number.NaN, state: 'contact-off', reasons: [] });
+    engine.deviceHeartRate(Number.NaN, 300);
+    engine.deviceHeartRate(bench.nowMs, -5);
+    engine.inference(Number.NaN, 'down', 'x');
+    engine.rhythm({ tMs: Number.NaN, label: 'afib', score: 1, windowBeats: 60, windowStartMs: 0 });
+    for (const tMs of [Number.NaN, bench.lastBeatMs! - 500]) {
+      engine.beat({ tMs, sample: -1, rrMs: 5_000, decidedAtMs: tMs, quality: 1, source: 'ecg' });
+    }
+    bench.run(60_000, 70);
+    expect(bench.changes).toEqual([]);
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import type { Beat } from '../../../src/domain/beat.js';
+import { Bench, scoresOf, settingsWith } from '../bench.js';
+
+const V = { beatClass: 'V' } as const;
+
+describe('ventricular-tachycardia', () => {
+  it('needs 5 consecutive ventricular beats', () => {
+    expect(new Bench().start().run(20_000, 75).beats(4, 150, V).run(20_000, 75).health()).toEqual([]);
+    const bench = new Bench().start().run(20_000, 75).beats(1, 150, V);
+    const firstMs = bench.lastBeatMs!;
+    bench.beats(4, 150, V).run(20_000, 75);
+    const [raised] = bench.news('ventricular-tachycardia');
+    expect(raised?.onsetMs).toBe(firstMs);
+    expect(raised?.priority).toBe('high');
+    expect(raised?.values).toEqual({ beats: 5, rateBpm: 150 });
+    expect(raised?.model).toMatchObject({ name: 'model-of-ventricular-tachycardia', score: 0.96 });
+    expect(bench.ends('ventricular-tachycardia')).toHaveLength(1);
+  });
+
+  it('never comes of single ventricular beats, bigeminy or couplets', () => {
+    const bench = new Bench(settingsWith({ 'frequent-ectopy': { enabled: false } })).start();
+    for (let i = 0; i < 100; i++) bench.beat(800).beat(480, V);
+    for (let i = 0; i < 100; i++) bench.beat(800).beat(400, V).beat(400, V);
+    expect(bench.health()).toEqual([]);
+  });
+
+  it('is not raised at 100 bpm, and is at 101', () => {
+    const at = (bpm: number) => new Bench().start().run(20_000, 75).beats(8, bpm, V).run(5_000, 75);
+    expect(at(100).of('ventricular-tachycardia')).toEqual([]);
+    expect(at(101).news('ventricular-tachycardia')).toHaveLength(1);
+  });
+
+  it('needs every beat from good signal and classified', () => {
+    const doubtful = new Bench()
+      .start()
+      .run(20_000, 75)
+      .beats(4, 150, V)
+      .beat(400, { ...V, quality: 0.2 });
+    doubtful.beats(4, 150, V).run(20_000, 75);
+    expect(doubtful.health()).toEqual([]);
+    const unknown = new Bench().start().run(20_000, 75).beats(4, 150, V).beat(400, { beatClass: null });
+    unknown.beats(4, 150, V).run(20_000, 75);
+    expect(unknown.of('ventricular-tachycardia')).toEqual([]);
+  });
+
+  it('is found whatever the order of the answers', () => {
+    const bench = new Bench().start().run(20_000, 75);
+    const beats: Beat[] = [];
+    for (let i = 0; i < 7; i++) {
+      bench.wait(400);
+      const tMs = bench.nowMs;
+      const beat: Beat = { tMs, sample: -1, rrMs: 400, decidedAtMs: tMs, quality: 1, source: 'ecg' };
+      beats.push(beat);
+      bench.engine.beat(beat);
+    }
+    for (const i of [6, 5, 1, 3, 0, 2, 4]) bench.engine.scores(beats[i]!, scoresOf(i < 5 ? 'V' : 'N'));
+    expect(bench.news('ventricular-tachycardia')).toHaveLength(1);
+    expect(bench.news('ventricular-tachycardia')[0]?.onsetMs).toBe(beats[0]!.tMs);
+  });
+
+  it('takes runs that follow each other within the clear time as one alert', () => {
+    const bench = new Bench().start().run(20_000, 75);
+    for (let i = 0; i < 3; i++) bench.beats(6, 150, V).run(6_000, 75);
+    bench.run(20_000, 75);
+    expect(bench.news('ventricular-tachycardia')).toHaveLength(1);
+    expect(bench.ends('ventricular-tachycardia')).toHaveLength(1);
+  });
+});
+
+/** Rhythm scores every 5 s for a time, over a calm heart. */
+function scored(bench: Bench, ms: number, score: number): Bench {
+  for (let i = 0; i < ms; i += 5_000) bench.run(5_000, 80).rhythm(score);
+  return bench;
+}
+
+describe('atrial-fibrillation', () => {
+  it('needs every score above `on` for the sustain time', () => {
+    const below = scored(new Bench().start(), 300_000, 0.89);
+    expect(below.health()).toEqual([]);
+    const broken = scored(new Bench().start(), 60_000, 0.1);
+    for (let i = 0; i < 5; i++) {
+      scored(broken, 25_000, 0.95);
+      scored(broken, 5_000, 0.85);
+    }
+    expect(broken.health()).toEqual([]);
+  });
+
+  it('is raised after 30 s, with the onset in the middle of the window that first rose', () => {
+    const bench = scored(new Bench().start(), 120_000, 0.1);
+    scored(bench, 5_000, 0.95);
+    const firstHighMs = bench.nowMs;
+    scored(bench, 60_000, 0.95);
+    const [raised] = bench.news('atrial-fibrillation');
+    expect(raised?.raisedMs).toBe(firstHighMs + 30_000);
+    expect(raised?.onsetMs).toBe(firstHighMs - 22_500);
+    expect(raised?.priority).toBe('medium');
+    expect(raised?.model?.score).toBe(0.95);
+    expect(raised?.evidence.rrMs).toHaveLength(20);
+  });
+
+  it('there from the first look on, it began no later than the first window', () => {
+    const bench = scored(new Bench().start(), 60_000, 0.95);
+    expect(bench.news('atrial-fibrillation')[0]?.onsetMs).toBe(5_000 - 45_000);
+  });
+
+  it('holds between the thresholds and ends 60 s below `off`', () => {
+    const bench = scored(new Bench().start(), 60_000, 0.95);
+    scored(bench, 300_000, 0.6);
+    expect(bench.ends('atrial-fibrillation')).toEqual([]);
+    scored(bench, 30_000, 0.2);
+    scored(bench, 5_000, 0.6);
+    scored(bench, 55_000, 0.2);
+    expect(bench.ends('atrial-fibrillation')).toEqual([]);
+    scored(bench, 15_000, 0.2);
+    expect(bench.ends('atrial-fibrillation')[0]?.values).toMatchObject({ endReason: 'cleared' });
+  });
+
+  it('ends when the scores stay away: what is not known is not current', () => {
+    const bench = scored(new Bench().start(), 60_000, 0.95).run(185_000, 80);
+    expect(bench.ends('atrial-fibrillation')[0]?.values).toMatchObject({ endReason: 'no-evidence' });
+  });
+
+  it('does not listen to scores made of doubtful beats', () => {
+    const bench = new Bench().start();
+    for (let i = 0; i < 60; i++) bench.run(3_000, 80).run(2_000, 150, { quality: 0.2 }).rhythm(0.99);
+    expect(bench.health()).toEqual([]);
+  });
+});
+
+describe('frequent-ectopy', () => {
+  const every = (n: number, beatClass: 'V' | 'S', settings = settingsWith()) => {
+    const bench = new Bench(settings).start();
+    for (let i = 0; i < 600; i++) bench.beat(800, { beatClass: i % n === 0 ? beatClass : 'N' });
+    return bench;
+  };
+
+  it('is raised from 15 % of the beats on, not below', () => {
+    expect(every(8, 'V').health()).toEqual([]);
+    const bench = every(6, 'V');
+    const [raised] = bench.news('frequent-ectopy');
+    expect(raised?.priority).toBe('low');
+    expect(raised?.values.share).toBeGreaterThanOrEqual(0.15);
+    expect(raised?.onsetMs).toBe(800);
+    expect(bench.health()).toHaveLength(bench.of('frequent-ectopy').length);
+  });
+
+  it('needs enough classified beats', () => {
+    const bench = new Bench().start();
+    for (let i = 0; i < 99; i++) bench.beat(800, { beatClass: i % 2 ? 'V' : 'N' });
+    expect(bench.wait(200).health()).toEqual([]);
+    for (let i = 0; i < 2; i++) bench.beat(800, { beatClass: i % 2 ? 'V' : 'N' });
+    expect(bench.wait(200).news('frequent-ectopy')).toHaveLength(1);
+  });
+
+  it('counts supraventricular beats only where asked to', () => {
+    expect(every(3, 'S').health()).toEqual([]);
+    const settings = settingsWith({ 'frequent-ectopy': { countSupraventricular: true } });
+    expect(every(3, 'S', settings).news('frequent-ectopy')).toHaveLength(1);
+  });
+
+  it('holds between the shares and ends below `off`', () => {
+    const bench = every(5, 'V');
+    for (let i = 0; i < 600; i++) bench.beat(800, { beatClass: i % 8 === 0 ? 'V' : 'N' });
+    expect(bench.ends('frequent-ectopy')).toEqual([]);
+    bench.run(400_000, 75);
+    expect(bench.ends('frequent-ectopy')).toHaveLength(1);
+    expect(bench.news('frequent-ectopy')).toHaveLength(1);
+  });
+});

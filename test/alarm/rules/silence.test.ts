@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { Bench, settingsWith } from '../bench.js';
+
+describe('asystole', () => {
+  it('comes within 4.3 s of the last beat, with the onset at that beat, and not before 4 s', () => {
+    for (let phase = 0; phase < 100; phase += 7) {
+      const bench = new Bench().start().run(30_000, 70).wait(phase);
+      bench.beat(900);
+      const lastMs = bench.nowMs;
+      bench.wait(10_000);
+      const [raised] = bench.news('asystole');
+      expect(raised?.onsetMs).toBe(lastMs);
+      expect(raised!.raisedMs - lastMs).toBeGreaterThanOrEqual(4_000);
+      expect(raised!.raisedMs - lastMs).toBeLessThanOrEqual(4_300);
+      expect(raised!.priority).toBe('high');
+    }
+  });
+
+  it('is no asystole when the next beat comes after 3.9 s', () => {
+    expect(new Bench().start().run(30_000, 70).beat(3_900).run(30_000, 70).of('asystole')).toEqual([]);
+  });
+
+  it('comes at start too: good contact, data, never a beat', () => {
+    const bench = new Bench().start().wait(5_900);
+    expect(bench.of('asystole')).toEqual([]);
+    bench.wait(300);
+    expect(bench.news('asystole')[0]?.onsetMs).toBe(0);
+  });
+
+  it('ends after beats are back for the clear time; the interval it made is no pause', () => {
+    const bench = new Bench().start().run(30_000, 70).beat(9_000);
+    const backMs = bench.nowMs;
+    bench.run(30_000, 70);
+    const [end] = bench.ends('asystole');
+    expect(end?.values).toMatchObject({ endReason: 'cleared' });
+    expect(end!.endedMs! - backMs).toBeGreaterThanOrEqual(5_000);
+    expect(end!.endedMs! - backMs).toBeLessThanOrEqual(5_400);
+    expect(bench.health().every((c) => c.kind === 'asystole')).toBe(true);
+  });
+
+  it('does not take a link that stops for a heart that stops', () => {
+    const bench = new Bench().start().run(30_000, 70);
+    bench.dataFlows = false;
+    bench.wait(60_000);
+    expect(bench.of('asystole')).toEqual([]);
+    expect(bench.news('no-data')).toHaveLength(1);
+  });
+
+  it('does not count across a hole in the data', () => {
+    const bench = new Bench().start().run(30_000, 70).wait(2_000);
+    bench.dataFlows = false;
+    bench.wait(2_800);
+    bench.dataFlows = true;
+    bench.wait(500).beat(800).run(10_000, 70);
+    expect(bench.health()).toEqual([]);
+  });
+
+  it('is withdrawn at once when a late beat shows that there was none', () => {
+    const bench = new Bench().start().run(30_000, 70);
+    const lastMs = bench.lastBeatMs!;
+    bench.wait(lastMs + 4_400 - bench.nowMs);
+    expect(bench.news('asystole')).toHaveLength(1);
+    const beat = {
+      tMs: lastMs + 3_500,
+      sample: -1,
+      rrMs: 3_500,
+      decidedAtMs: bench.nowMs,
+      quality: 1,
+      source: 'ecg',
+    } as const;
+    bench.engine.beat(beat);
+    expect(bench.ends('asystole')[0]?.values).toMatchObject({ endReason: 'withdrawn' });
+    expect(bench.news('pause')).toHaveLength(1);
+  });
+
+  it('believes a strap that tells a rate but leaves its intervals out, and a waveform over such a rate', () => {
+    const silence = (source: 'ecg' | 'rr') => {
+      const bench = new Bench().start();
+      for (let i = 0; i < 20; i++) {
+        bench.wait(800);
+        const tMs = bench.nowMs;
+        bench.engine.beat({ tMs, sample: -1, rrMs: i > 0 ? 800 : null, decidedAtMs: tMs, quality: 1, source });
+      }
+      for (let i = 0; i < 10; i++) {
+        bench.wait(1_000);
+        bench.engine.deviceHeartRate(bench.nowMs, 72);
+      }
+      return bench.news('asystole').length;
+    };
+    expect(silence('rr')).toBe(0);
+    expect(silence('ecg')).toBe(1);
+  });
+});
+
+describe('pause', () => {
+  it('is not raised by 2.95 s, and is by 3 s, with the onset at the beat before', () => {
+    expect(new Bench().start().run(20_000, 70).beat(2_950).run(5_000, 70).health()).toEqual([]);
+    const bench = new Bench().start().run(20_000, 70);
+    const beforeMs = bench.lastBeatMs!;
+    bench.beat(3_000).run(5_000, 70);
+    const [raised] = bench.news('pause');
+    expect(raised?.onsetMs).toBe(beforeMs);
+    expect(raised?.values).toEqual({ longestMs: 3_000, pauses: 1 });
+    expect(raised?.priority).toBe('medium');
+  });
+
+  it('gathers pauses that follow in one alert and tells all of them at its end', () => {
+    const bench = new Bench().start().run(20_000, 70);
+    for (let i = 0; i < 4; i++) bench.beat(3_200 + i * 100).run(20_000, 70);
+    bench.run(60_000, 70);
+    expect(bench.news('pause')).toHaveLength(1);
+    const [end] = bench.ends('pause');
+    expect(end?.values).toMatchObject({ pauses: 4, endReason: 'cleared' });
+    expect(end?.values.longestMs).toBeGreaterThanOrEqual(3_500);
+  });
+
+  it('does not fire on lost contact, on a hole, or between doubtful beats', () => {
+    const contact = new Bench().start().run(20_000, 70).wait(1_000).quality('contact-off').wait(1_500).quality('good');
+    contact.beat(1_500).run(20_000, 70);
+    expect(contact.health()).toEqual([]);
+
+    const hole = new Bench().start().run(20_000, 70);
+    hole.dataFlows = false;
+    hole.wait(3_200);
+    hole.dataFlows = true;
+    hole.beat(300).run(20_000, 70);
+    expect(hole.health()).toEqual([]);
+
+    const doubtful = new Bench().start().run(20_000, 70).beat(800, { quality: 0.2 }).beat(3_300).run(20_000, 70);
+    expect(doubtful.of('pause')).toEqual([]);
+  });
+
+  it('follows its setting', () => {
+    const settings = settingsWith({ pause: { afterMs: 2_500 } });
+    expect(new Bench(settings).start().run(20_000, 70).beat(2_600).run(5_000, 70).news('pause')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { alarmPrefix, alarmWrites, readAlarms } from '../../src/alarm/store.js';
+import { Bench } from './bench.js';
+
+const asWall = (tMs: number) => tMs + 1_790_000_000_000;
+
+function storeOf(writes: ReturnType<typeof alarmWrites>): Map<string, string> {
+  const store = new Map<string, string>();
+  for (const { key, value } of writes) {
+    if (value === null) store.delete(key);
+    else store.set(key, value);
+  }
+  return store;
+}
+
+describe('alarm store', () => {
+  const bench = new Bench().start().run(30_000, 160);
+  bench.engine.snooze('pause', bench.nowMs + 60_000);
+  const snapshot = bench.engine.snapshot(asWall);
+
+  it('writes and reads back the same', () => {
+    const read = readAlarms(storeOf(alarmWrites('chest', snapshot)));
+    expect(read).toEqual({ snapshot, damaged: [] });
+    expect(snapshot.alerts).toHaveLength(1);
+    expect(snapshot.snoozes).toHaveLength(1);
+  });
+
+  it('deletes what is no longer open, and touches no key outside its prefix', () => {
+    const store = storeOf([...alarmWrites('chest', snapshot), ...alarmWrites('chest', { alerts: [], snoozes: [] })]);
+    expect([...store.keys()]).toEqual([]);
+    expect(alarmWrites('chest', snapshot).every(({ key }) => key.startsWith('alarms/chest/'))).toBe(true);
+    expect(alarmPrefix('chest/2').startsWith(alarmPrefix('chest'))).toBe(false);
+    expect(alarmPrefix('chest2').startsWith(alarmPrefix('chest'))).toBe(false);
+  });
+
+  it('leaves out what is damaged and says which', () => {
+    const store = storeOf(alarmWrites('chest', snapshot));
+    const key = 'alarms/chest/open/extreme-tachycardia';
+    const good = store.get(key)!;
+    for (let length = 0; length < good.length; length++) {
+      store.set(key, good.slice(0, length));
+      const read = readAlarms(store);
+      expect(read.damaged).toEqual([key]);
+      expect(read.snapshot.snoozes).toHaveLength(1);
+    }
+    store.set(key, good.replace('extreme-tachycardia', 'asystole'));
+    store.set('alarms/chest/what', '{}');
+    expect(readAlarms(store).damaged).toEqual([key, 'alarms/chest/what']);
+  });
+});
+
+describe('restart', () => {
+  it('goes on with the open alert: same id, next sequence, and one end', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    bench.restart();
+    expect(bench.engine.active()).toMatchObject([{ id: 'id-1', kind: 'extreme-tachycardia', event: 'new' }]);
+    bench.start().run(30_000, 160);
+    expect(bench.changes).toHaveLength(1);
+    bench.run(60_000, 80);
+    expect(new Set(bench.changes.map((c) => c.id))).toEqual(new Set(['id-1']));
+    expect(bench.changes.map((c) => c.sequence)).toEqual(bench.changes.map((_, i) => i + 1));
+    expect(bench.ends('extreme-tachycardia')).toMatchObject([{ values: { endReason: 'cleared' } }]);
+    expect(bench.changes.at(-1)?.event).toBe('end');
+  });
+
+  it('ends what it can find no evidence for', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    bench.restart();
+    bench.dataFlows = false;
+    bench.wait(61_000);
+    expect(bench.ends('extreme-tachycardia')[0]?.values).toMatchObject({ endReason: 'signal-lost' });
+  });
+
+  it('ends an alert whose kind was switched off in between', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    const settings = { ...bench.settings };
+    settings['extreme-tachycardia'] = { ...settings['extreme-tachycardia'], enabled: false };
+    bench.restart({ settings });
+    bench.start().run(5_000, 80);
+    expect(bench.ends('extreme-tachycardia')).toMatchObject([{ sequence: 2, values: { endReason: 'disabled' } }]);
+  });
+});
