@@ -146,6 +146,16 @@ describe('nonin-df2', () => {
     expect(numbers(events, 'heartRate')).toEqual([]);
   });
 
+  it('writes the numbers known when the packet began, so that its two bytes of rate belong together', () => {
+    const bytes = encode(noninDf2, {}, (sink) => {
+      sink.heartRate(120);
+      sink.sample(1);
+      sink.heartRate(130);
+      for (let i = 0; i < 50; i++) sink.sample(1);
+    });
+    expect(numbers(decode(noninDf2, {}, bytes), 'heartRate')).toEqual([120, 130]);
+  });
+
   it('writes the layout of the device', () => {
     const writes = encodeFrames(noninDf2, {}, (sink) => {
       sink.heartRate(172);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { protocentral } from '../../../src/sensor/formats/protocentral.js';
-import { decode, type Event, encode, hex, numbers, reasons } from './recorder.js';
+import { decode, type Event, encode, hex, numbers, Recorder, reasons } from './recorder.js';
 
 const ADS1292R = hex('0A FA 09 00 02 D2 04 BF FE 0F 00 48 00 00 00 0B');
 const HEARTYPATCH = hex(
@@ -100,6 +100,8 @@ describe('protocentral', () => {
     const events = decode(protocentral, {}, broken, ADS1292R);
     expect(events.slice(0, 1)).toEqual([['dropped', 'framing', 16]]);
     expect(numbers(events, 'sample')).toEqual([1234]);
+    broken.set([0x05, 0x0b], 14);
+    expect(numbers(decode(protocentral, {}, broken, ADS1292R), 'sample')).toEqual([1234]);
   });
 
   it('tells an electrode that is off', () => {
@@ -128,6 +130,12 @@ describe('protocentral', () => {
     expect(lost(7, 8, 11)).toEqual([16]);
     expect(lost(0xffff_fffe, 0xffff_ffff, 1)).toEqual([8]);
     expect(lost(5000, 0, 1)).toEqual([]);
+    const recorder = new Recorder();
+    const decoder = protocentral.createDecoder(recorder, { board: 'heartypatch' });
+    decoder.push(packet(7));
+    decoder.reset();
+    decoder.push(packet(90));
+    expect(numbers(recorder.events, 'lost')).toEqual([]);
   });
 
   it('reads the shorter payload of a board whose firmware leaves numbers out', () => {
