@@ -5,9 +5,6 @@ import type { StageRecorder } from '../domain/stage.js';
 import { beatScores } from '../inference/scores.js';
 import { BeatEcgWindows } from '../inference/windows/beat-ecg.js';
 
-/** A beat waits at most this long for its successor before its window is built without it. */
-const MAX_WAIT_MS = 2500;
-
 export interface BeatClassifierOptions {
   readonly rateHz: number;
   /** Name under which the model is loaded in the host. */
@@ -57,11 +54,6 @@ export class BeatClassifier {
     this.measured(() => this.windows.beat(beat.sample - this.skipped, beat.rrMs));
   }
 
-  tick(tMs: StreamMs): void {
-    const newest = this.waiting[this.waiting.length - 1];
-    if (newest && tMs - newest.tMs > MAX_WAIT_MS) this.measured(() => this.windows.flush());
-  }
-
   /** Samples were lost: the windows' own count stands still. */
   skip(samples: number): void {
     this.skipped += samples;
@@ -71,8 +63,10 @@ export class BeatClassifier {
     this.windows.gap();
   }
 
+  /** The stream ends: every beat gets its word, those that have no window a null. */
   flush(): void {
     this.windows.flush();
+    while (this.waiting.length > 0) this.deliver(this.next(), null);
   }
 
   settled(): Promise<void> {

@@ -127,7 +127,6 @@ export class Pipeline implements ReadingSink {
   tick(tMs: StreamMs): void {
     const start = this.options.nowMs();
     this.path.tick(tMs);
-    this.options.classifier?.tick(tMs);
     this.options.alarms.tick(tMs);
     this.options.stages.record('alarm', this.options.nowMs() - start);
   }

@@ -29,7 +29,6 @@ export class Metrics {
   readonly brokerUp = this.gauge('broker_connected', '1 while the broker is connected.', []);
   readonly outboxEntries = this.gauge('outbox_entries', 'Messages that wait for the broker.', []);
   readonly outboxBytes = this.gauge('outbox_bytes', 'Bytes that wait for the broker.', []);
-  readonly outboxAge = this.gauge('outbox_oldest_age_seconds', 'Age of the oldest message that waits.', []);
   readonly shed = this.counter('outbox_shed_total', 'Messages given up because the outbox was full, by class.', [
     'class',
   ]);

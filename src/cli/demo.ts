@@ -1,0 +1,166 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { connectAsync } from 'mqtt';
+import { pino } from 'pino';
+import { configSchema } from '../config/schema.js';
+import { Daemon } from '../daemon/daemon.js';
+import { systemOutside } from '../daemon/outside.js';
+import { systemClock, systemTimers } from '../daemon/system-clock.js';
+import { findFormat } from '../sensor/formats/registry.js';
+import { builtInScenario } from '../simulator/scenario.js';
+import { SimulatedSensor } from '../simulator/sensor.js';
+import { VirtualPort } from '../simulator/virtual-port.js';
+import { startBroker } from './demo/broker.js';
+import { OnsetBook } from './demo/onsets.js';
+import { scaledTime } from './demo/scaled-time.js';
+import { Screen } from './demo/screen.js';
+import { untilSignal } from './run.js';
+import { UsageError } from './usage-error.js';
+import { VERSION } from './version.js';
+
+interface DemoOptions {
+  readonly for?: number;
+  readonly speed: number;
+  readonly scenario: string;
+  readonly format: string;
+  readonly seed: number;
+  readonly brokerPort: number;
+  readonly httpPort: number;
+}
+
+const SENSOR = 'chest';
+const STATUS_MS = 250;
+
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(
+      'The real daemon on this machine with nothing else installed: a simulated heart on a virtual serial port, a broker, a dashboard.',
+    )
+    .option(
+      '--for <seconds>',
+      'end after this many seconds of demo time (default: when the scenario has ended)',
+      positive,
+    )
+    .option('--speed <x>', 'how much faster than life', positive, 1)
+    .option('--scenario <name>', 'what the heart does', 'demo')
+    .option('--format <id>', 'wire format the sensor speaks', 'protocentral')
+    .option('--seed <n>', 'another heart', Number, 1)
+    .option('--broker-port <n>', 'loopback port of the broker, if it is free', Number, 1883)
+    .option('--http-port <n>', 'loopback port of the dashboard; 0 takes a free one', Number, 0)
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const screen = new Screen(process.stdout, Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb');
+  const scenario = builtInScenario(options.scenario);
+  if (!scenario) throw new UsageError(`no scenario '${options.scenario}'`);
+  const format = findFormat(options.format);
+  const stateDir = await mkdtemp(join(tmpdir(), 'slothd-demo-'));
+  const broker = await startBroker(options.brokerPort);
+  const port = await VirtualPort.open();
+  const time = scaledTime(systemClock, systemTimers, options.speed);
+  const config = configSchema.parse({
+    node: 'demo',
+    stateDir,
+    sensors: [{ name: SENSOR, format: format.id, link: { type: 'serial', path: port.path } }],
+    mqtt: { url: broker.url },
+    http: { port: options.httpPort },
+    log: { level: 'warn' },
+  });
+  const log = pino({ level: 'error' }, pino.destination(2));
+  const daemon = new Daemon(config, { ...systemOutside(config, log, VERSION), clock: time, timers: time });
+  const heart = new SimulatedSensor({
+    scenario,
+    format,
+    seed: options.seed,
+    write: (bytes) => port.write(bytes),
+    pacing: time,
+  });
+  const onsets = new OnsetBook();
+  heart.onTruth(({ event, kind, label, atMonotonicMs }) => {
+    if (event === 'episode') screen.line(screen.paint(`         the heart: ${label}`, 'dim'));
+    else if (kind && event === 'begin') onsets.begin(kind, atMonotonicMs);
+    else if (kind) onsets.end(kind, atMonotonicMs);
+  });
+
+  await daemon.start();
+  const watcher = await connectAsync(broker.url, { clientId: 'slothd-demo-watcher' });
+  watcher.on('message', (_topic, payload) => showAlert(screen, onsets, payload, time.monotonicMs(), startedMs));
+  await watcher.subscribeAsync(`slothd/${config.node}/+/alert`, { qos: 1 });
+
+  screen.line(`slothd ${VERSION} demo: a simulated heart on ${port.path} (${format.title}); not a medical device`);
+  screen.line(`dashboard  ${daemon.dashboardUrl}`);
+  screen.line(`broker     ${broker.url}   try: mosquitto_sub -p ${broker.port} -t 'slothd/#' -v`);
+  screen.line('Ctrl-C ends it.');
+  screen.line();
+  const startedMs = time.monotonicMs();
+  heart.start();
+
+  const showing = setInterval(() => screen.status(statusLine(daemon, time.monotonicMs() - startedMs)), STATUS_MS);
+  const total = options.for ?? scenario.episodes.reduce((sum, episode) => sum + episode.seconds, 0);
+  const why = await Promise.race([
+    untilSignal(),
+    new Promise<'end'>((resolve) => time.after(total * 1000, () => resolve('end'))),
+  ]);
+  clearInterval(showing);
+  screen.end();
+  heart.stop();
+  await watcher.endAsync();
+  await daemon.stop();
+  port.close();
+  await broker.close();
+  await rm(stateDir, { recursive: true, force: true });
+  screen.line(why === 'end' ? 'the end of the demo' : 'stopped');
+}
+
+/** The heart rate, rhythm and signal of the sensor, and how long the model takes. */
+function statusLine(daemon: Daemon, elapsedMs: number): string {
+  const sensor = daemon.sensor(SENSOR);
+  const inference = daemon.inferenceFigures();
+  const model = inference
+    ? `model p50 ${inference.p50Ms.toFixed(2)} ms p99 ${inference.p99Ms.toFixed(2)} ms`
+    : 'model waiting';
+  const { ready, reasons } = daemon.ready();
+  return [
+    clockText(elapsedMs),
+    `${SENSOR} ${sensor?.hrBpm ? String(Math.round(sensor.hrBpm)).padStart(3) : ' --'} bpm`,
+    `rhythm ${sensor?.rhythm ?? 'unknown'}`,
+    `signal ${sensor?.quality.state ?? 'none'}`,
+    model,
+    ready ? 'ready' : reasons[0],
+  ].join(' | ');
+}
+
+function showAlert(screen: Screen, onsets: OnsetBook, payload: Buffer, nowMs: number, startedMs: number): void {
+  const alert = JSON.parse(payload.toString()) as {
+    event: string;
+    kind: string;
+    priority: string;
+    latencyMs: number | null;
+    values: Record<string, unknown>;
+  };
+  if (alert.event === 'update') return;
+  const at = clockText(nowMs - startedMs);
+  const truth = alert.event === 'new' ? onsets.onsetOf(alert.kind, nowMs) : onsets.endOf(alert.kind);
+  const after =
+    truth === null
+      ? ''
+      : `, ${((nowMs - truth) / 1000).toFixed(1)} s after it ${alert.event === 'new' ? 'truly began' : 'was over'}`;
+  const wire = alert.latencyMs === null ? '' : `, ${alert.latencyMs.toFixed(1)} ms from wire to broker`;
+  const text = `${at}  ${alert.event === 'new' ? 'ALERT' : 'ended'}  ${alert.kind} (${alert.priority})${after}${wire}`;
+  const colour = alert.event === 'end' ? 'green' : alert.priority === 'high' ? 'red' : 'yellow';
+  screen.line(screen.paint(text, colour));
+}
+
+function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number above 0 is needed');
+  return value;
+}

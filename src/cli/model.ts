@@ -1,0 +1,98 @@
+import { readdir } from 'node:fs/promises';
+import { Command } from 'commander';
+import { bundleFolder, SHIPPED_MODELS } from '../daemon/models.js';
+import { loadBundle } from '../inference/bundle/load.js';
+import { InferenceRunner } from '../inference/runner.js';
+import { UsageError } from './usage-error.js';
+
+export function modelCommand(): Command {
+  const command = new Command('model').description('Model bundles: list, inspect, verify.');
+  command
+    .command('list')
+    .description('List the bundles of a folder.')
+    .argument('[folder]', 'folder of bundles', SHIPPED_MODELS)
+    .action(list);
+  command
+    .command('inspect')
+    .description('Show what a bundle is: inputs, labels, variants with sizes and figures.')
+    .argument('<bundle>', 'folder, or name of a shipped model')
+    .option('--json', 'the manifest as it is, golden vectors left out')
+    .action(inspect);
+  command
+    .command('verify')
+    .description('Check every hash, then load each variant in the model host and compare it with its golden vectors.')
+    .argument('<bundle>', 'folder, or name of a shipped model')
+    .action(verify);
+  return command;
+}
+
+async function list(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => {
+    throw new UsageError(`cannot read the folder ${folder}`);
+  });
+  for (const name of names.sort()) {
+    const bundle = await loadBundle(`${folder}/${name}`).catch((error: Error) => error);
+    if (bundle instanceof Error) process.stdout.write(`${name.padEnd(20)} refused: ${bundle.message}\n`);
+    else {
+      const { manifest } = bundle;
+      const variants = manifest.variants.map((v) => `${v.id} ${kB(v.bytes)}`).join(', ');
+      process.stdout.write(
+        `${name.padEnd(20)} ${manifest.task.padEnd(12)} default ${manifest.defaultVariant}: ${variants}\n`,
+      );
+    }
+  }
+}
+
+async function inspect(name: string, options: { json?: boolean }): Promise<void> {
+  const { manifest, dir } = await loadBundle(await bundleFolder(name));
+  if (options.json) {
+    const { golden: _golden, ...rest } = manifest;
+    process.stdout.write(`${JSON.stringify(rest, null, 2)}\n`);
+    return;
+  }
+  const lines = [
+    `${manifest.name} ${manifest.version} (${manifest.task}) in ${dir}`,
+    `inputs   ${manifest.inputs.map((input) => `${input.name} ${input.shape.join('x')}`).join(', ')}`,
+    `output   ${manifest.output.name}: ${manifest.output.labels.join(' ')}`,
+    `opset    ${manifest.opset}`,
+    '',
+    row('variant', 'bytes', 'gzip', 'sparsity', 'parameters', 'MACs', 'sha256'),
+    ...manifest.variants.map((v) =>
+      row(
+        v.id === manifest.defaultVariant ? `${v.id} *` : v.id,
+        String(v.bytes),
+        String(v.gzipBytes),
+        `${Math.round(v.sparsity * 100)} %`,
+        String(v.parameters),
+        String(v.macs),
+        v.sha256.slice(0, 12),
+      ),
+    ),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+async function verify(name: string): Promise<void> {
+  const dir = await bundleFolder(name);
+  const { manifest } = await loadBundle(dir);
+  let failed = 0;
+  for (const { id } of manifest.variants) {
+    const runner = new InferenceRunner({ models: { model: dir }, variant: id, timingMs: 0 });
+    runner.start();
+    const state = await runner.settled();
+    const { reason } = runner;
+    await runner.stop();
+    if (state !== 'ready') failed++;
+    process.stdout.write(`${id.padEnd(14)} ${state === 'ready' ? 'good' : `refused: ${reason}`}\n`);
+  }
+  if (failed > 0)
+    throw new UsageError(`${failed} of ${manifest.variants.length} variants of ${dir} must not be used here`);
+}
+
+function row(...cells: string[]): string {
+  return cells.map((cell, index) => (index === 0 ? cell.padEnd(14) : cell.padStart(12))).join('');
+}
+
+function kB(bytes: number): string {
+  return `${(bytes / 1000).toFixed(0)} kB`;
+}

@@ -1,0 +1,193 @@
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { pino } from 'pino';
+import { loadConfig } from '../config/load.js';
+import { configSchema } from '../config/schema.js';
+import { BeatClassifier } from '../daemon/beat-classifier.js';
+import { createModels } from '../daemon/models.js';
+import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
+import { findFormat } from '../sensor/formats/registry.js';
+import { replaySource } from './replay/run.js';
+import { ReplayError, type ReplaySource } from './replay/source.js';
+import { openBytes } from './replay/source-bytes.js';
+import { openTable } from './replay/source-table.js';
+import { openBeats, openWfdb, referenceBeats } from './replay/source-wfdb.js';
+import { UsageError } from './usage-error.js';
+import { VERSION } from './version.js';
+
+interface ReplayArguments {
+  readonly signal?: string;
+  readonly format?: string;
+  readonly option: Readonly<Record<string, string | number | boolean>>;
+  readonly speed: number | null;
+  readonly beatsFrom?: string;
+  readonly model: Readonly<Record<string, string>>;
+  readonly events: string;
+  readonly annotations?: string;
+  readonly rate?: number;
+  readonly config?: string;
+}
+
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('Run recordings through the very pipeline of the daemon, on recorded time; events as JSON lines.')
+    .argument(
+      '<record...>',
+      'WFDB record (no extension), annotation file, CSV/JSONL of samples or RR, or bytes (--format)',
+    )
+    .option('--signal <n|name>', 'which signal or column; the first where left out')
+    .option('--format <id>', 'the record is raw bytes of this wire format')
+    .option('--option <key=value>', "the format's own option, repeatable", collectOption, {})
+    .option('--speed <max|x>', 'recorded seconds per second; max: as fast as the machine can', speed, null)
+    .option('--beats-from <file>', 'take the beats of this annotation file instead of detecting them')
+    .option('--model <name=dir>', 'use this bundle, such as beat=models/beat-ecg; beat=none for none', collectModel, {})
+    .option('--events <file>', 'where the JSON lines go; - is standard output', '-')
+    .option('--annotations <file>', 'write beats and rhythm as a WFDB annotation file')
+    .option('--rate <hz>', 'samples or ticks per second, where the record does not say', positive)
+    .option('-c, --config <file>', 'take alarm thresholds and models from this config')
+    .action(replay);
+}
+
+async function replay(records: string[], options: ReplayArguments): Promise<void> {
+  if (options.annotations && records.length > 1) throw new UsageError('--annotations takes one record at a time');
+  const config = options.config
+    ? await loadConfig(options.config)
+    : configSchema.parse({
+        sensors: [{ name: 'replay', format: 'none', link: { type: 'tcp', host: 'none', port: 1 } }],
+      });
+  // Opened before anything is printed: a missing record must not leave half an answer.
+  const sources: ReplaySource[] = [];
+  for (const record of records) sources.push(await open(record, options));
+  const nowMs = () => performance.now();
+  const stages = { record() {} };
+  const models = await createModels(
+    withModels(config.inference, options.model),
+    stages,
+    () => {},
+    pino({ level: 'silent' }),
+  );
+  if (sources.some((source) => source.carries.waveform?.kind === 'ecg')) await models.startAndWait();
+  const out = options.events === '-' ? process.stdout : createWriteStream(options.events);
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
+  // A reader that has enough (`| head`) ends the replay, it is no fault.
+  out.on('error', () => abort.abort());
+  try {
+    for (const source of sources) {
+      const { beat } = models;
+      const events = await replaySource(source, {
+        alarms: config.alarms,
+        version: VERSION,
+        createClassifier:
+          beat && models.port.state() === 'ready'
+            ? (rateHz, causeMs) =>
+                new BeatClassifier({
+                  rateHz,
+                  model: beat.name,
+                  inference: models.port,
+                  preprocessing: beat.preprocessing,
+                  logitOffsets: beat.logitOffsets,
+                  stages,
+                  nowMs,
+                  causeMs,
+                })
+            : null,
+        modelInfo: () => (beat ? models.port.info(beat.name) : null),
+        stages,
+        speed: options.speed,
+        write: (line) => out.write(line),
+        signal: abort.signal,
+      });
+      if (options.annotations) await writeAnnotations(options.annotations, events.annotations);
+      if (abort.signal.aborted) break;
+      if (out.writableNeedDrain) await Promise.race([once(out, 'drain'), once(abort.signal, 'abort')]).catch(() => {});
+    }
+  } finally {
+    await models.stop();
+    if (out !== process.stdout) await new Promise((resolve) => out.end(resolve));
+  }
+}
+
+/** Decides what a record is by what there is: its options, its name, the files beside it. */
+async function open(record: string, options: ReplayArguments): Promise<ReplaySource> {
+  const { signal, rate: rateHz } = options;
+  if (options.format) {
+    await mustExist(record);
+    return openBytes(record, findFormat(options.format), options.option, rateHz);
+  }
+  if (/\.(csv|tsv|jsonl|ndjson|json|txt)$/i.test(record)) {
+    await mustExist(record);
+    const beats = options.beatsFrom ? await referenceBeats(options.beatsFrom) : null;
+    return openTable(record, { signal, rateHz, beats });
+  }
+  const bare = record.replace(/\.(hea|dat|mat)$/i, '');
+  if (await exists(`${bare}.hea`)) {
+    const header = await readHeader(bare);
+    if (header.signals.length > 0) return openWfdb(bare, { signal, beatsFrom: options.beatsFrom });
+  }
+  if (/\.[a-z0-9]+$/i.test(record) && (await exists(record))) {
+    const stem = record.replace(/\.[a-z0-9]+$/i, '');
+    const header = (await exists(`${stem}.hea`)) ? await readHeader(stem) : null;
+    return openBeats(record, header?.rateHz ?? null, rateHz);
+  }
+  for (const extension of ['atr', 'qrs', 'ecg']) {
+    if (await exists(`${bare}.${extension}`)) return open(`${bare}.${extension}`, options);
+  }
+  throw new ReplayError(
+    `there is no record ${record}: neither ${bare}.hea nor an annotation file, CSV or (with --format) bytes of that name`,
+  );
+}
+
+/** A model named on the command line stands in for the configured one. */
+function withModels<T extends { models: object }>(inference: T, named: Readonly<Record<string, string>>): T {
+  const models: Record<string, string | null> = { ...(inference.models as Record<string, string | null>) };
+  for (const [name, folder] of Object.entries(named)) {
+    if (!(name in models))
+      throw new UsageError(`--model: no model is called '${name}'; there are: ${Object.keys(models).join(', ')}`);
+    models[name] = folder === 'none' ? null : folder;
+  }
+  return { ...inference, models };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function mustExist(file: string): Promise<void> {
+  await access(file).catch((error: Error) => {
+    throw new ReplayError(`cannot read ${file}: ${error.message}`);
+  });
+}
+
+function collectOption(text: string, sofar: Record<string, string | number | boolean>) {
+  const [key, value] = split(text);
+  const number = Number(value);
+  const parsed = value === 'true' ? true : value === 'false' ? false : Number.isNaN(number) ? value : number;
+  return { ...sofar, [key]: parsed };
+}
+
+function collectModel(text: string, sofar: Record<string, string>) {
+  const [key, value] = split(text);
+  return { ...sofar, [key]: value };
+}
+
+function split(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('write it as name=value');
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function speed(text: string): number | null {
+  return text === 'max' ? null : positive(text);
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number above 0 is needed');
+  return value;
+}

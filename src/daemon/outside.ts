@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import type { Config } from '../config/schema.js';
+import type { SensorSettings } from '../config/sensors.js';
+import type { Format } from '../domain/reading.js';
+import type { Link } from '../sensor/links/link.js';
+import { RecordingLink } from '../sensor/links/recording.js';
+import { SerialLink } from '../sensor/links/serial.js';
+import { TcpLink } from '../sensor/links/tcp.js';
+import type { Outside } from './daemon.js';
+import { openLevelStore } from './level-store.js';
+import { createModels } from './models.js';
+import { systemClock, systemTimers } from './system-clock.js';
+
+/** The link a sensor's settings name, with the format's port settings where they name none. */
+export function openLink({ link }: SensorSettings, format: Format): Link {
+  switch (link.type) {
+    case 'serial':
+      return new SerialLink({
+        ...format.serial,
+        path: link.path,
+        baudRate: link.baudRate ?? format.serial.baudRate,
+        parity: link.parity ?? format.serial.parity,
+        dtr: link.dtr,
+        rts: link.rts,
+      });
+    case 'tcp':
+      return new TcpLink(link.host, link.port);
+    case 'recording':
+      return new RecordingLink(link.file, link.bytesPerSecond, systemTimers);
+  }
+}
+
+/**
+ * The real outside world of a daemon on this machine.
+ * @throws Error when the token file cannot be read
+ */
+export function systemOutside(config: Config, log: Logger, version: string): Outside {
+  return {
+    clock: systemClock,
+    timers: systemTimers,
+    random: Math.random,
+    newId: randomUUID,
+    log,
+    env: process.env,
+    version,
+    openLink,
+    openStore: (dir) => openLevelStore(dir, log.child({ part: 'store' })),
+    createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log),
+    httpToken: config.http.tokenFile ? readFileSync(config.http.tokenFile, 'utf8').trim() : null,
+  };
+}

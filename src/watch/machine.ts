@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** What the machine says of itself. */
+export interface MachineFigures {
+  readonly rssBytes: number;
+  /** CPU of this process since the last reading; 1 is one core fully used. */
+  readonly cpuShare: number;
+  readonly cpuSeconds: number;
+  readonly temperatureC: number | null;
+  /** Whether a Raspberry Pi slows down for heat or low voltage; null where unknown. */
+  readonly throttled: boolean | null;
+  /** Event-loop delay since the last reading, p99. */
+  readonly loopLagMs: number;
+}
+
+const THERMAL = '/sys/class/thermal/thermal_zone0/temp';
+/** The Pi firmware's flags; bits 0 to 3 say "now": under-voltage, capped, throttled, soft limit. */
+const THROTTLED = '/sys/devices/platform/soc/soc:firmware/get_throttled';
+
+/** Reads the machine's figures; one instance, asked every few seconds. */
+export class Machine {
+  private readonly lag = monitorEventLoopDelay({ resolution: 20 });
+  private lastCpu = process.cpuUsage();
+  private lastAtMs = performance.now();
+
+  constructor() {
+    this.lag.enable();
+  }
+
+  read(): MachineFigures {
+    const now = performance.now();
+    const cpu = process.cpuUsage();
+    const usedUs = cpu.user + cpu.system - this.lastCpu.user - this.lastCpu.system;
+    const cpuShare = usedUs / 1000 / Math.max(1, now - this.lastAtMs);
+    this.lastCpu = cpu;
+    this.lastAtMs = now;
+    // The monitor counts its own 20 ms timer as delay.
+    const loopLagMs = Math.max(0, this.lag.percentile(99) / 1e6 - 20);
+    this.lag.reset();
+    const throttled = readNumber(THROTTLED, 16);
+    const temperature = readNumber(THERMAL, 10);
+    return {
+      rssBytes: process.memoryUsage.rss(),
+      cpuShare,
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      temperatureC: temperature === null ? null : temperature / 1000,
+      throttled: throttled === null ? null : (throttled & 0xf) !== 0,
+      loopLagMs: Number.isFinite(loopLagMs) ? loopLagMs : 0,
+    };
+  }
+
+  stop(): void {
+    this.lag.disable();
+  }
+}
+
+function readNumber(file: string, radix: number): number | null {
+  try {
+    const value = Number.parseInt(readFileSync(file, 'utf8'), radix);
+    return Number.isFinite(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
