@@ -36,6 +36,8 @@ export interface OutboxStats {
   readonly entries: number;
   readonly bytes: number;
   readonly inFlight: number;
+  /** How long the oldest entry has been here, ms; 0 where there is none. */
+  readonly oldestAgeMs: number;
   readonly full: boolean;
   readonly shedAlerts: number;
   readonly shedTelemetry: number;
@@ -239,6 +241,7 @@ export class Outbox {
       entries: this.entries,
       bytes: this.bytes,
       inFlight: this.inFlight.size,
+      oldestAgeMs: this.oldestAgeMs(),
       full: this.full,
       shedAlerts: this.shedAlerts,
       shedTelemetry: this.shedTelemetry,
@@ -266,6 +269,14 @@ export class Outbox {
    */
   private odometerMs(): number {
     return this.odometerBaseMs + this.options.clock.monotonicMs();
+  }
+
+  private oldestAgeMs(): number {
+    const now = this.odometerMs();
+    let born = now;
+    for (const { waiting } of this.sensors.values()) born = Math.min(born, waiting[0]?.addedAtMs ?? now);
+    for (const entry of this.inFlight) born = Math.min(born, entry.addedAtMs);
+    return now - born;
   }
 
   private held(sensor: SensorQueue): boolean {
