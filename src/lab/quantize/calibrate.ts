@@ -86,7 +86,7 @@ export async function calibrate(model: OnnxModel, items: Items): Promise<Calibra
 }
 
 /** The model with every float value between its nodes as an output. */
-function watchAll(model: OnnxModel): OnnxModel {
+export function watchAll(model: OnnxModel): OnnxModel {
   const watched = cloneModel(model);
   const { graph } = watched;
   const names = new Set(graph.outputs.map((output) => output.name));

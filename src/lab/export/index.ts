@@ -1,0 +1,11 @@
+export {
+  type ExportGate,
+  type ExportOptions,
+  ExportRefusedError,
+  type ExportResult,
+  type ExportVariant,
+  exportBundle,
+  GATE,
+} from './bundle.js';
+export { compactModel } from './compact.js';
+export { type Latency, measureLatency, type Size, sizeOf, sparsityOf } from './measure.js';
