@@ -22,6 +22,12 @@ export interface AlarmEngineOptions {
    * Default true.
    */
   readonly carriesBeats?: boolean;
+  /**
+   * Whether something vouches for the signal when no beat comes: a waveform we judge ourselves, or the device's word on
+   * contact (`carries.waveform !== null || carries.contact`). False: no asystole and no pause. Left out, it is decided
+   * by the beats' source: intervals that a device hands over vouch for nothing.
+   */
+  readonly silenceIsEvidence?: boolean;
   /** Called synchronously, in order. */
   emit(change: AlertChange): void;
   /** A fresh id, unique for ever. */
@@ -48,7 +54,7 @@ export class AlarmEngine {
   constructor(options: AlarmEngineOptions) {
     const created = createRules(options.settings, options.carriesBeats ?? true);
     this.rules = created.map(({ rule }) => rule);
-    this.view = new AlarmView(options.settings.signal);
+    this.view = new AlarmView(options.settings.signal, options.silenceIsEvidence);
     this.lifecycle = new Lifecycle(created, {
       sensor: options.sensor,
       settings: options.settings,
@@ -60,10 +66,10 @@ export class AlarmEngine {
     });
   }
 
-  /** A beat, in order of time. */
+  /** A beat, in order of time (a device's bundle of intervals may end up at one time). */
   beat(beat: Beat): void {
     const { view } = this;
-    if (!Number.isFinite(beat.tMs) || beat.tMs <= view.lastBeatMs) return;
+    if (!Number.isFinite(beat.tMs) || beat.tMs < view.lastBeatMs) return;
     const decidedAtMs = Number.isFinite(beat.decidedAtMs) ? Math.max(beat.decidedAtMs, beat.tMs) : beat.tMs;
     view.advance(decidedAtMs);
     this.heard(decidedAtMs);

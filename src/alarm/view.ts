@@ -7,6 +7,8 @@ import { BeatHistory } from './beats.js';
 /** The detector's delay is believed up to this, so that asystole is told within 4.3 s of the last beat. */
 const LONGEST_DELAY_MS = 200;
 const DELAY_FADE = 0.9;
+/** A longer interval that nothing vouches for is a hole, as the rhythm model takes it too. */
+const LONGEST_BARE_RR_MS = 3_000;
 /** Ticks come every 100 ms: a step this long means that we did not run, not that the sensor was silent. */
 const STALL_MS = 5_000;
 /** A device's own rate is renewed about once a second. */
@@ -34,7 +36,10 @@ export class AlarmView {
   private deviceBpmAtMs: StreamMs = Number.NEGATIVE_INFINITY;
   private lastTickMs: StreamMs = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly settings: AlarmSettings['signal']) {}
+  constructor(
+    private readonly settings: AlarmSettings['signal'],
+    private readonly vouched?: boolean,
+  ) {}
 
   /** Good signal, with no hole up to now. */
   get signalGood(): boolean {
@@ -66,6 +71,14 @@ export class AlarmView {
   get deviceClaimsBeats(): boolean {
     const rateIsFresh = this.nowMs - this.deviceBpmAtMs <= DEVICE_RATE_FRESH_MS && !Number.isNaN(this.deviceBpm);
     return rateIsFresh && (this.lastSource === null || this.lastSource === 'rr');
+  }
+
+  /**
+   * Whether a silence of beats says anything of the heart. Not where intervals are all there is: nothing vouches for the
+   * signal they came from, and a long interval is more likely a few beats that were lost.
+   */
+  get silenceIsEvidence(): boolean {
+    return this.vouched ?? this.lastSource !== 'rr';
   }
 
   // --- for the engine ---
@@ -107,15 +120,16 @@ export class AlarmView {
   }
 
   addBeat(beat: Beat): void {
+    this.lastSource = beat.source;
     // A source that never speaks of quality (a bare list of intervals) vouches for its beats by sending them.
     if (this.quality === null) this.goodSinceMs ??= beat.tMs;
     const start = beat.rrMs === null ? beat.tMs : beat.tMs - beat.rrMs;
     const trusted =
       beat.quality >= this.settings.minBeatQuality && this.goodSinceMs !== null && this.goodSinceMs <= beat.tMs;
     // An interval that began before the signal was good, or over a hole, is no interval.
-    const whole = trusted && this.goodSinceMs !== null && this.goodSinceMs <= start;
+    const lost = !this.silenceIsEvidence && (beat.rrMs ?? 0) > LONGEST_BARE_RR_MS;
+    const whole = !lost && trusted && this.goodSinceMs !== null && this.goodSinceMs <= start;
     this.beats.push(whole ? beat : { ...beat, rrMs: null }, trusted);
-    this.lastSource = beat.source;
     const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, beat.decidedAtMs - beat.tMs));
     this.detectorDelayMs = Math.max(delay, this.detectorDelayMs * DELAY_FADE);
   }

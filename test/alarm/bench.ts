@@ -33,6 +33,7 @@ export class Bench {
     readonly carriesBeats = true,
     readonly capture: (fromMs: number, toMs: number) => Evidence['signal'] | undefined = () => undefined,
     private readonly tickMs = 100,
+    private readonly silenceIsEvidence?: boolean,
   ) {
     this.nextTickMs = tickMs;
     this.engine = this.create(settings);
@@ -43,6 +44,7 @@ export class Bench {
       sensor: 'chest',
       settings,
       carriesBeats: this.carriesBeats,
+      silenceIsEvidence: this.silenceIsEvidence,
       emit: (change) => this.changes.push(change),
       newId: () => `id-${++this.ids}`,
       capture: this.capture,

@@ -37,6 +37,7 @@ export class Asystole implements Rule {
     const beatSince = view.lastBeatMs >= goodSinceMs;
     const { afterMs, startGraceMs } = this.settings;
     const neededMs = afterMs + (beatSince ? view.detectorDelayMs : startGraceMs);
+    if (!view.silenceIsEvidence) return 'blind';
     if (view.deviceClaimsBeats) return 'absent';
     if (view.dataUntilMs - Math.max(view.lastBeatMs, goodSinceMs) < neededMs) return beatSince ? 'absent' : 'holding';
     if (this.saidAtMs === null) {

@@ -73,22 +73,43 @@ describe('asystole', () => {
     expect(bench.news('pause')).toHaveLength(1);
   });
 
-  it('believes a strap that tells a rate but leaves its intervals out, and a waveform over such a rate', () => {
-    const silence = (source: 'ecg' | 'rr') => {
-      const bench = new Bench().start();
-      for (let i = 0; i < 20; i++) {
-        bench.wait(800);
-        const tMs = bench.nowMs;
-        bench.engine.beat({ tMs, sample: -1, rrMs: i > 0 ? 800 : null, decidedAtMs: tMs, quality: 1, source });
-      }
-      for (let i = 0; i < 10; i++) {
-        bench.wait(1_000);
-        bench.engine.deviceHeartRate(bench.nowMs, 72);
-      }
-      return bench.news('asystole').length;
+  /** Twenty beats as the source tells them, then ten seconds without, with or without a rate that the device tells. */
+  function silence(source: 'ecg' | 'ppg' | 'rr', deviceBpm: number, vouched?: boolean): string[] {
+    const bench = new Bench(settingsWith(), true, undefined, 100, vouched).start();
+    for (let i = 0; i < 20; i++) {
+      bench.wait(i === 10 ? 3_200 : 800);
+      const tMs = bench.nowMs;
+      const rrMs = i === 10 ? 3_200 : 800;
+      bench.engine.beat({ tMs, sample: -1, rrMs: i > 0 ? rrMs : null, decidedAtMs: tMs, quality: 1, source });
+    }
+    for (let i = 0; i < 10; i++) {
+      bench.wait(1_000);
+      bench.engine.deviceHeartRate(bench.nowMs, deviceBpm);
+    }
+    return bench.changes.filter((c) => c.event === 'new').map((c) => c.kind);
+  }
+
+  it('needs something that vouches for the silence: bare intervals may just be lost, and so may a pause', () => {
+    expect(silence('rr', Number.NaN)).toEqual([]);
+    expect(silence('rr', Number.NaN, true)).toEqual(['pause', 'asystole']);
+    expect(silence('ecg', Number.NaN)).toEqual(['pause', 'asystole']);
+    expect(silence('ppg', Number.NaN)).toEqual(['pause', 'asystole']);
+    expect(silence('ecg', Number.NaN, false)).toEqual([]);
+  });
+
+  it('takes a long interval that nothing vouches for as a hole, not as a slow heart', () => {
+    const slow = (vouched: boolean) => {
+      const bench = new Bench(settingsWith(), true, undefined, 100, vouched).start().run(10_000, 70);
+      for (let i = 0; i < 8; i++) bench.beat(3_100);
+      return bench.news('extreme-bradycardia').length;
     };
-    expect(silence('rr')).toBe(0);
-    expect(silence('ecg')).toBe(1);
+    expect(slow(false)).toBe(0);
+    expect(slow(true)).toBe(1);
+  });
+
+  it('believes a strap that tells a rate but leaves its intervals out, and a waveform over such a rate', () => {
+    expect(silence('rr', 72, true)).toEqual(['pause']);
+    expect(silence('ecg', 72)).toEqual(['pause', 'asystole']);
   });
 });
 
