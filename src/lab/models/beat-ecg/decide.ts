@@ -1,0 +1,65 @@
+import type { BeatRecord } from '../../data/beat-records.js';
+import { addMatrices, type ClassMatrix, newClassMatrix, reportOf } from '../../evaluation/beat-classes.js';
+import { LABELS } from './network.js';
+
+/** A record's beats with what a model said of them. */
+export interface ScoredRecord {
+  readonly record: BeatRecord;
+  /** count x 3, row-major. */
+  readonly logits: Float32Array;
+}
+
+/** Added to the logits of N, S, V before the largest is taken. */
+export type LogitOffsets = readonly [n: number, s: number, v: number];
+
+export const NO_OFFSETS: LogitOffsets = [0, 0, 0];
+
+/** Truth against decision; `only` restricts it to some beats. */
+export function matrixOf(
+  { record, logits }: ScoredRecord,
+  offsets: LogitOffsets,
+  only: (beat: number) => boolean = () => true,
+): ClassMatrix {
+  const matrix = newClassMatrix();
+  for (let beat = 0; beat < record.count; beat++) {
+    if (!only(beat)) continue;
+    const at = beat * LABELS.length;
+    const n = logits[at]! + offsets[0];
+    const s = logits[at + 1]! + offsets[1];
+    const v = logits[at + 2]! + offsets[2];
+    const said = n >= s && n >= v ? 0 : s > v ? 1 : 2;
+    matrix[record.classes[beat]!]![said]!++;
+  }
+  return matrix;
+}
+
+/** Mean of the F1 of S and of V, on mitdb and on svdb apart: neither the database nor the class of most beats decides. */
+export function composite(scored: readonly ScoredRecord[], offsets: LogitOffsets): number {
+  const databases = new Set(scored.map(({ record }) => record.database));
+  let sum = 0;
+  for (const database of databases) {
+    const own = scored.filter(({ record }) => record.database === database);
+    const report = reportOf(addMatrices(own.map((one) => matrixOf(one, offsets))));
+    sum += report.S.f1 + report.V.f1;
+  }
+  return sum / (2 * databases.size);
+}
+
+/**
+ * The offsets with the best composite, from a grid of quarters (finer would only fit noise).
+ * @param scored validation records: never ones the model was trained on
+ */
+export function chooseOffsets(scored: readonly ScoredRecord[]): LogitOffsets {
+  let best: LogitOffsets = NO_OFFSETS;
+  let bestValue = Number.NEGATIVE_INFINITY;
+  for (let s = -1; s <= 1; s += 0.25) {
+    for (let v = -1; v <= 1; v += 0.25) {
+      const value = composite(scored, [0, s, v]);
+      if (value > bestValue + 1e-12) {
+        bestValue = value;
+        best = [0, s, v];
+      }
+    }
+  }
+  return best;
+}

@@ -1,0 +1,112 @@
+import { BEAT_ECG_INPUT_SHAPES } from '../../../inference/windows/beat-ecg.js';
+import { type BeatRecord, CLASSES, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
+import type { Batch } from '../../train/loop.js';
+import { Random } from '../../train/random.js';
+import { LABELS } from './network.js';
+import type { BeatEcgRecipe } from './recipe.js';
+
+const [[WINDOW, CHANNELS]] = BEAT_ECG_INPUT_SHAPES;
+
+/** Beats of one class in one record. */
+interface Pool {
+  readonly record: BeatRecord;
+  readonly beats: Uint32Array;
+}
+
+/**
+ * Draws training batches: a class by its share, a database by its share, then every record that has the class with equal
+ * odds and any of its beats; so one patient with two thousand ectopic beats counts as one patient.
+ */
+export class BeatSampler {
+  private readonly random: Random;
+  /** By class (N, S, V), then by database (svdb first). */
+  private readonly pools: readonly (readonly Pool[])[][];
+  private readonly batch: Batch;
+
+  /**
+   * @param records with standardised features
+   * @throws Error where a class has no beats at all
+   */
+  constructor(
+    records: readonly BeatRecord[],
+    private readonly recipe: BeatEcgRecipe,
+    seed: number,
+  ) {
+    this.random = new Random(seed);
+    this.pools = LABELS.map((label) => {
+      // Fusion beats are sampled with the V, with a target of their own.
+      const wanted = label === 'V' ? ['V', 'F'] : [label];
+      const pools = records.map((record) => ({ record, beats: beatsOf(record, wanted) }));
+      const filled = pools.filter(({ beats }) => beats.length > 0);
+      if (filled.length === 0) throw new Error(`no beats of class ${label} to train on`);
+      const inSvdb = filled.filter(({ record }) => record.database === 'svdb');
+      return [inSvdb, filled.filter((pool) => !inSvdb.includes(pool))];
+    });
+    const { batchSize } = recipe;
+    this.batch = {
+      inputs: [new Float32Array(batchSize * WINDOW_VALUES), new Float32Array(batchSize * FEATURE_COUNT)],
+      targets: new Float32Array(batchSize * LABELS.length),
+      size: batchSize,
+    };
+  }
+
+  /** The next batch, in buffers that are used again. */
+  next(): Batch {
+    const { batch, random, recipe } = this;
+    for (let item = 0; item < batch.size; item++) {
+      const label = this.pickLabel();
+      const [svdb, others] = this.pools[label]!;
+      const fromSvdb = others!.length === 0 || (svdb!.length > 0 && random.uniform() < recipe.svdbShare);
+      const pools = fromSvdb ? svdb! : others!;
+      const { record, beats } = pools[random.below(pools.length)]!;
+      const beat = beats[random.below(beats.length)]!;
+      this.fill(item, record, beat);
+      const isFusion = CLASSES[record.classes[beat]!] === 'F';
+      for (let k = 0; k < LABELS.length; k++) {
+        batch.targets[item * LABELS.length + k] = isFusion ? recipe.fusionTarget[k]! : k === label ? 1 : 0;
+      }
+    }
+    return batch;
+  }
+
+  private pickLabel(): number {
+    const [n, s] = this.recipe.classShares;
+    const at = this.random.uniform();
+    return at < n ? 0 : at < n + s ? 1 : 2;
+  }
+
+  /** Copies a beat into the batch, changed a little as other sensors and detectors would. */
+  private fill(item: number, record: BeatRecord, beat: number): void {
+    const { random, batch } = this;
+    const { shift, flip, gain, noise, wander, features } = this.recipe.augmentation;
+    const [windows, vectors] = batch.inputs as [Float32Array, Float32Array];
+    const moved = random.below(2 * shift + 1) - shift;
+    const factor = Math.exp(gain * random.normal()) * (random.uniform() < flip ? -1 : 1);
+    const noiseLevel = noise * random.uniform();
+    const wanderLevel = wander * random.normal();
+    const wanderTurns = random.uniform();
+    const wanderPhase = 2 * Math.PI * random.uniform();
+    const from = beat * WINDOW_VALUES;
+    const to = item * WINDOW_VALUES;
+    for (let i = 0; i < WINDOW; i++) {
+      const source = from + CHANNELS * Math.min(WINDOW - 1, Math.max(0, i + moved));
+      const extra =
+        noiseLevel * random.normal() + wanderLevel * Math.sin((2 * Math.PI * wanderTurns * i) / WINDOW + wanderPhase);
+      // Disturbances are in the beat, hence also in its difference from the template.
+      for (let c = 0; c < CHANNELS; c++) {
+        windows[to + CHANNELS * i + c] = record.windows[source + c]! * factor + extra;
+      }
+    }
+    for (let i = 0; i < FEATURE_COUNT; i++) {
+      vectors[item * FEATURE_COUNT + i] = record.features[beat * FEATURE_COUNT + i]! + features * random.normal();
+    }
+  }
+}
+
+function beatsOf({ classes }: BeatRecord, wanted: readonly string[]): Uint32Array {
+  const found: number[] = [];
+  classes.forEach((index, beat) => {
+    if (wanted.includes(CLASSES[index]!)) found.push(beat);
+  });
+  return Uint32Array.from(found);
+}
