@@ -20,8 +20,9 @@ export interface StaticOptions {
   /** One weight scale per output channel (default here; onnxruntime's default is one per tensor). */
   readonly perChannel?: boolean;
   /**
-   * 7-bit weights. On x64 machines with AVX2 but without VNNI, onnxruntime adds pairs of uint8 x int8 products in 16
-   * bits, which overflow with 8-bit weights: the same file then answers differently from one machine to the next.
+   * 7-bit weights (default here; onnxruntime's default is 8). On x64 machines with AVX2 but without VNNI, onnxruntime
+   * adds pairs of uint8 x int8 products in 16 bits, which overflow with 8-bit weights: the same file then answers
+   * differently from one machine to the next, and on the one this was measured on it was less exact than with 7 bits.
    */
   readonly reduceRange?: boolean;
 }
@@ -301,7 +302,7 @@ class StaticQuantizer {
     const { graph, options } = this;
     const { name, tensor, axis } = weightOf(graph, rewritten)!;
     // onnxruntime: int8 symmetric is -127..127, with reduce_range -64..64.
-    const limit = options.reduceRange ? 64 : 127;
+    const limit = (options.reduceRange ?? true) ? 64 : 127;
     const perChannel = options.perChannel ?? true;
     const inputScale = this.scaleOf(input).scale;
     const biasName = rewritten.inputs[2];
