@@ -106,7 +106,7 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
     }
   } finally {
     await models.stop();
-    if (out !== process.stdout) await new Promise((resolve) => out.end(resolve));
+    if (out !== process.stdout) await new Promise<void>((resolve) => out.end(() => resolve()));
   }
 }
 

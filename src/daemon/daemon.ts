@@ -1,14 +1,12 @@
 import type { Logger } from 'pino';
-import { AlarmEngine } from '../alarm/engine.js';
-import { alarmPrefix, alarmWrites, readAlarms } from '../alarm/store.js';
-import { type Config, mergeSensorAlarms } from '../config/schema.js';
+import type { AlarmEngine } from '../alarm/engine.js';
+import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
 import { Delivery, type DeliveryOptions } from '../delivery/publisher.js';
-import type { AlertChange, ModelRef } from '../domain/alert.js';
+import type { AlertChange } from '../domain/alert.js';
 import type { Clock, StreamMs, Timers } from '../domain/clock.js';
-import type { Carries, Format } from '../domain/reading.js';
+import type { Format } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
-import { findFormat } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
 import { WebServer } from '../watch/http.js';
 import { LatencyBook } from '../watch/latency.js';
@@ -16,16 +14,13 @@ import { Machine, type MachineFigures } from '../watch/machine.js';
 import { Metrics } from '../watch/metrics.js';
 import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
-import { AlertHistory } from './alert-history.js';
-import { BeatClassifier } from './beat-classifier.js';
+import { AlarmDesk } from './alarm-desk.js';
 import { carryOut } from './commands.js';
 import { type HealthInputs, healthOf, readiness } from './health.js';
 import type { DurableStore } from './level-store.js';
 import type { Models } from './models.js';
 import { refreshMetrics } from './refresh-metrics.js';
-import { SensorRuntime } from './sensor-runtime.js';
-import { TraceFeed } from './trace-feed.js';
-import { VitalsBook } from './vitals.js';
+import { Station } from './station.js';
 
 /** The outside world, passed in; `run`, the demo and tests bring their own. */
 export interface Outside {
@@ -51,16 +46,6 @@ const VITALS_MS = 1000;
 const HEALTH_MS = 30_000;
 const LOOP_DEADLINE_MS = 2000;
 
-/** One sensor with all that belongs to it. */
-interface Station {
-  readonly name: string;
-  readonly carries: Carries;
-  readonly alarms: AlarmEngine;
-  readonly vitals: VitalsBook;
-  readonly runtime: SensorRuntime;
-  trace: TraceFeed | null;
-}
-
 /**
  * The daemon: the only place that knows all stations. Builds one pipeline per sensor, joins them to the store, the
  * broker and the web server, keeps their time, and takes them down again.
@@ -68,7 +53,6 @@ interface Station {
 export class Daemon {
   readonly latency: LatencyBook;
   readonly metrics = new Metrics();
-  readonly history = new AlertHistory();
   private readonly stations = new Map<string, Station>();
   private readonly watchdog: Watchdog;
   private readonly machine = new Machine();
@@ -77,12 +61,12 @@ export class Daemon {
   private store!: DurableStore;
   private models!: Models;
   private delivery!: Delivery;
+  private desk!: AlarmDesk;
   private web: WebServer | null = null;
   private url: string | null = null;
   private cancels: (() => void)[] = [];
   private startedAtMs = 0;
   private wasReady: string | null = null;
-  private readonly observers: ((change: AlertChange) => void)[] = [];
 
   constructor(
     private readonly config: Config,
@@ -125,8 +109,17 @@ export class Daemon {
       },
     });
     this.delivery.onCommand((verb, args) => carryOut(verb, args, this));
+    this.desk = new AlarmDesk({
+      clock,
+      log,
+      store: this.store,
+      delivery: this.delivery,
+      metrics: this.metrics,
+      newId: outside.newId,
+      onShown: (alert) => this.web?.events.emit('alert', alert),
+    });
     for (const settings of config.sensors) await this.addStation(settings);
-    await this.endAlertsOfFormerSensors();
+    await this.desk.endAlertsOfFormer(new Set(this.stations.keys()), config.alarms);
     await this.startWeb();
     await this.delivery.start();
     this.models.start();
@@ -157,9 +150,9 @@ export class Daemon {
     this.machine.stop();
   }
 
-  /** Hears every alert event as it is raised. */
+  /** Hears every alert event as it is raised; to be called once the daemon runs. */
   onAlert(observer: (change: AlertChange) => void): void {
-    this.observers.push(observer);
+    this.desk.onAlert(observer);
   }
 
   /** For the demo's live line and for tests. */
@@ -180,17 +173,10 @@ export class Daemon {
     return this.outside.clock.monotonicMs();
   }
 
-  /** After `ack` or `snooze`: the changed state goes to the disk and to the retained list. */
+  /** After `ack` or `snooze`. */
   alarmsChanged(sensor: string): void {
     const station = this.stations.get(sensor);
-    if (!station) return;
-    this.delivery.persist(
-      alarmWrites(
-        sensor,
-        station.alarms.snapshot((tMs) => this.toWallMs(tMs)),
-      ),
-    );
-    this.delivery.alarms(sensor, station.alarms.active());
+    if (station) this.desk.changed(sensor, station.alarms);
   }
 
   ready(): { ready: boolean; reasons: string[] } {
@@ -202,149 +188,26 @@ export class Daemon {
   }
 
   private async addStation(settings: SensorSettings): Promise<void> {
-    const { outside, config } = this;
-    const format = findFormat(settings.format);
-    const carries = format.carries(settings.options);
-    const merged = mergeSensorAlarms(config.alarms, settings.alarms);
-    const { name } = settings;
-    const alarms: AlarmEngine = new AlarmEngine({
-      sensor: name,
-      settings: merged.success ? merged.data : config.alarms,
-      carriesBeats: Boolean(carries.waveform || carries.rr || carries.beatFlags),
-      emit: (change) => this.alert(change, alarms),
-      newId: outside.newId,
-      capture: (fromMs, toMs) => runtime.current?.capture(fromMs, toMs),
-      modelInfo: (kind) => (kind === 'ventricular-tachycardia' || kind === 'frequent-ectopy' ? this.modelRef() : null),
-    });
-    const vitals = new VitalsBook();
-    const runtime: SensorRuntime = new SensorRuntime({
+    const station = new Station({
       settings,
-      format,
-      link: outside.openLink(settings, format),
-      alarms,
-      createClassifier: (rateHz, causeMs) => this.classifier(carries, rateHz, causeMs),
-      clock: outside.clock,
-      timers: outside.timers,
-      random: outside.random,
+      config: this.config,
+      outside: this.outside,
+      models: this.models,
       stages: this.latency,
       metrics: this.metrics,
-      log: outside.log,
-      onOnline: (online) => this.online(name, online),
-      listener: {
-        beat: (beat) => {
-          vitals.beat(beat);
-          this.metrics.beats.inc({ sensor: name });
-        },
-        classified: (beat, scores) =>
-          this.web?.events.emit('beat', {
-            sensor: name,
-            sample: beat.sample,
-            class: scores?.class ?? null,
-            rrMs: beat.rrMs,
-          }),
-        samples: (values, count, first) => {
-          if (!this.web || this.web.events.size === 0) station.trace?.drop();
-          else {
-            station.trace ??= new TraceFeed(runtime.rateHz ?? 250);
-            station.trace.push(values, count, first);
-          }
-        },
-        spo2: (percent) => {
-          vitals.spo2Percent = percent;
-        },
-        battery: (percent) => {
-          vitals.batteryPercent = percent;
-        },
-      },
+      events: () => this.web?.events ?? null,
+      onAlert: (change, { alarms, runtime }) => this.desk.take(change, alarms, runtime.current?.causeMs ?? null),
+      onOnline: (sensor, online) => this.online(sensor, online),
     });
-    const station: Station = { name, carries, alarms, vitals, runtime, trace: null };
-    this.stations.set(name, station);
-    await this.restoreAlarms(name, alarms);
-  }
-
-  private classifier(carries: Carries, rateHz: number, causeMs: () => StreamMs | null): BeatClassifier | null {
-    const model = this.models.beat;
-    if (!model || carries.waveform?.kind !== 'ecg') return null;
-    return new BeatClassifier({
-      rateHz,
-      model: model.name,
-      inference: this.models.port,
-      preprocessing: model.preprocessing,
-      logitOffsets: model.logitOffsets,
-      stages: this.latency,
-      nowMs: () => this.outside.clock.monotonicMs(),
-      causeMs,
-    });
-  }
-
-  private modelRef(): ModelRef | null {
-    const { beat, port } = this.models;
-    const info = beat && port.info(beat.name);
-    return info ? { name: info.name, sha256: info.sha256, precision: info.precision } : null;
-  }
-
-  // --- alarms ---
-
-  private alert(change: AlertChange, alarms: AlarmEngine): void {
-    const { sensor } = change;
-    const station = this.stations.get(sensor);
-    const writes = alarmWrites(
-      sensor,
-      alarms.snapshot((tMs) => this.toWallMs(tMs)),
-    );
-    this.delivery.alert(change, { arrivedAtMs: station?.runtime.current?.causeMs ?? null }, writes);
-    this.delivery.alarms(sensor, alarms.active());
-    this.metrics.alerts.inc({ sensor, kind: change.kind, event: change.event });
-    const shown = this.history.add(change, (tMs) => this.toWallMs(tMs));
-    this.web?.events.emit('alert', shown);
-    this.outside.log.info(
-      { sensor, kind: change.kind, event: change.event, id: change.id, priority: change.priority },
-      `alert ${change.event}: ${change.kind}`,
-    );
-    for (const observer of this.observers) observer(change);
-  }
-
-  private async restoreAlarms(sensor: string, alarms: AlarmEngine): Promise<void> {
-    const entries: [string, string][] = [];
-    for await (const [key, value] of this.store.scan(alarmPrefix(sensor))) entries.push([key, value]);
-    const { snapshot, damaged } = readAlarms(entries);
-    if (damaged.length > 0)
-      this.outside.log.warn({ sensor, damaged }, 'stored alarms that make no sense were left out');
-    alarms.restore(snapshot, (wallMs) => wallMs - this.wallOffsetMs(), this.nowMs());
-  }
-
-  /** A sensor that is no longer configured cannot end its own alerts, and no alert may stay open for ever. */
-  private async endAlertsOfFormerSensors(): Promise<void> {
-    const gone = new Set<string>();
-    for await (const [key] of this.store.scan('alarms/')) {
-      const sensor = decodeURIComponent(key.split('/')[1] ?? '');
-      if (sensor && !this.stations.has(sensor)) gone.add(sensor);
-    }
-    for (const sensor of gone) {
-      const alarms: AlarmEngine = new AlarmEngine({
-        sensor,
-        settings: this.config.alarms,
-        emit: (change) => this.alert(change, alarms),
-        newId: this.outside.newId,
-        capture: () => undefined,
-        modelInfo: () => null,
-      });
-      await this.restoreAlarms(sensor, alarms);
-      alarms.stop(this.nowMs());
-      this.delivery.persist(
-        alarmWrites(
-          sensor,
-          alarms.snapshot((tMs) => this.toWallMs(tMs)),
-        ),
-      );
-    }
+    this.stations.set(station.name, station);
+    await this.desk.restore(station.name, station.alarms);
   }
 
   private inferenceChanged(): void {
     if (!this.models.beat && !this.models.reason) return;
     const condition = this.models.condition();
-    for (const { alarms, carries } of this.stations.values()) {
-      if (carries.waveform?.kind === 'ecg') alarms.inference(this.nowMs(), condition, this.models.reason);
+    for (const { alarms, usesBeatModel } of this.stations.values()) {
+      if (usesBeatModel) alarms.inference(this.nowMs(), condition, this.models.reason);
     }
     this.publishAbout();
     this.publishHealth();
@@ -360,21 +223,18 @@ export class Daemon {
 
   private showTraces(): void {
     if (!this.web || this.web.events.size === 0) return;
-    for (const { name, trace } of this.stations.values()) {
-      const bundle = trace?.take();
-      if (bundle) this.web.events.emit('trace', { sensor: name, ...bundle });
-    }
+    for (const station of this.stations.values()) station.showTrace();
   }
 
   private showVitals(): void {
-    for (const { name, vitals, runtime, alarms, carries } of this.stations.values()) {
+    for (const { name, vitals, runtime, alarms, usesBeatModel } of this.stations.values()) {
       const now = vitals.take(runtime.current);
       const { quality, ...rest } = now;
       if (runtime.isOnline) this.delivery.vitals(name, { ...rest, quality: quality.state });
       this.web?.events.emit('vitals', { sensor: name, online: runtime.isOnline, ...now });
       this.metrics.heartRate.set({ sensor: name }, now.hrBpm ?? Number.NaN);
       this.metrics.signalGood.set({ sensor: name }, quality.state === 'good' ? 1 : 0);
-      if (carries.waveform?.kind === 'ecg' && this.models.beat) {
+      if (usesBeatModel && this.models.beat) {
         alarms.inference(this.nowMs(), this.models.condition(), this.models.reason);
       }
     }
@@ -439,7 +299,7 @@ export class Daemon {
           node,
           version: this.outside.version,
           vitals: Object.fromEntries(this.sensorNames().map((name) => [name, this.sensor(name)])),
-          alerts: this.history.list(),
+          alerts: this.desk.history.list(),
           health: healthOf(this.healthInputs()),
         }),
       },
@@ -467,14 +327,6 @@ export class Daemon {
   }
 
   // --- time ---
-
-  private wallOffsetMs(): number {
-    return this.outside.clock.wallMs() - this.outside.clock.monotonicMs();
-  }
-
-  private toWallMs(tMs: StreamMs): number {
-    return tMs + this.wallOffsetMs();
-  }
 
   private every(periodMs: number, run: () => void): void {
     let cancel = () => {};

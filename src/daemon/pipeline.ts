@@ -62,6 +62,8 @@ export class Pipeline implements ReadingSink {
   private arrivedAtMs: StreamMs = 0;
   private cause: StreamMs | null = null;
   private detectMs = 0;
+  /** The chunk held something: silence of the heart counts only while the sensor itself is heard. */
+  private heard = false;
   private readonly path: BeatPath;
   private readonly rhythmPath: RhythmPath;
   private readonly trace: TraceRing | null;
@@ -118,6 +120,8 @@ export class Pipeline implements ReadingSink {
     decode();
     const decodedMs = nowMs() - start - this.detectMs;
     this.flushBlock();
+    if (this.heard) this.options.alarms.link(this.now(), 'data');
+    this.heard = false;
     stages.record('decode', decodedMs);
     if (this.detectMs > 0) stages.record('detect', this.detectMs);
     this.cause = null;
@@ -164,6 +168,7 @@ export class Pipeline implements ReadingSink {
   // --- ReadingSink ---
 
   sample(value: number): void {
+    this.heard = true;
     if (this.blockCount === BLOCK_SAMPLES) this.flushBlock();
     this.block[this.blockCount++] = value;
   }
@@ -186,16 +191,19 @@ export class Pipeline implements ReadingSink {
   }
 
   beat(): void {
+    this.heard = true;
     this.flushBlock();
     this.path.deviceBeat(this.now(), this.sampleCount);
   }
 
   rr(rrMs: number): void {
+    this.heard = true;
     this.flushBlock();
     this.path.deviceRr(this.arrivedAtMs, rrMs);
   }
 
   heartRate(hrBpm: number): void {
+    this.heard = true;
     this.flushBlock();
     this.path.deviceHeartRate(this.arrivedAtMs, hrBpm);
   }
@@ -214,6 +222,7 @@ export class Pipeline implements ReadingSink {
   }
 
   frame(): void {
+    this.heard = true;
     this.options.listener.frame?.();
   }
 

@@ -3,6 +3,7 @@ import { AlarmEngine } from '../../alarm/engine.js';
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { BeatClassifier } from '../../daemon/beat-classifier.js';
 import { Pipeline } from '../../daemon/pipeline.js';
+import { alarmTraits } from '../../daemon/station.js';
 import type { AlertChange, ModelRef } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { StageRecorder } from '../../domain/stage.js';
@@ -36,6 +37,7 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
   const alarms: AlarmEngine = new AlarmEngine({
     sensor: source.record,
     settings: options.alarms,
+    ...alarmTraits(source.carries),
     emit: (change: AlertChange) => events.alert(change, nowMs),
     // Counted, not random: two replays of one record print the same.
     newId: () => `${source.record}-${++ids}`,
@@ -61,7 +63,6 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
     },
   });
   events.start(options.version);
-  alarms.link(0, 'data');
   for (const step of source.steps()) {
     if (options.signal?.aborted) break;
     pipeline.chunk(step.tMs, () => step.feed(pipeline));
@@ -73,6 +74,7 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
   pipeline.end(nowMs);
   await pipeline.settled();
   pipeline.tick(nowMs + CLOSING_MS);
+  alarms.stop(nowMs + CLOSING_MS);
   events.end(nowMs, (performance.now() - startedMs) / 1000);
   return events;
 }

@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import { AlarmEngine } from '../alarm/engine.js';
+import { alarmPrefix, alarmWrites, readAlarms } from '../alarm/store.js';
+import type { AlarmSettings } from '../config/alarms.js';
+import type { Delivery } from '../delivery/publisher.js';
+import type { AlertChange } from '../domain/alert.js';
+import type { Clock, StreamMs } from '../domain/clock.js';
+import type { KeyValueStore } from '../domain/store.js';
+import type { Metrics } from '../watch/metrics.js';
+import { AlertHistory, type ShownAlert } from './alert-history.js';
+
+export interface AlarmDeskOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly store: KeyValueStore;
+  readonly delivery: Delivery;
+  readonly metrics: Metrics;
+  readonly newId: () => string;
+  readonly onShown: (alert: ShownAlert) => void;
+}
+
+/** Where alert events of all sensors come together: stored, sent, counted, shown; and where a restart finds them again. */
+export class AlarmDesk {
+  readonly history = new AlertHistory();
+  private readonly observers: ((change: AlertChange) => void)[] = [];
+
+  constructor(private readonly options: AlarmDeskOptions) {}
+
+  /** Hears every alert event as it is raised. */
+  onAlert(observer: (change: AlertChange) => void): void {
+    this.observers.push(observer);
+  }
+
+  /**
+   * An engine has raised, renewed or ended an alert.
+   * @param arrivedAtMs when the bytes that caused it arrived; null where none did
+   */
+  take(change: AlertChange, alarms: AlarmEngine, arrivedAtMs: StreamMs | null): void {
+    const { delivery, metrics, log } = this.options;
+    const { sensor, kind, event, id, priority } = change;
+    // Alert and alarm state in one batch: after a crash there is both or neither.
+    delivery.alert(change, { arrivedAtMs }, this.writes(sensor, alarms));
+    delivery.alarms(sensor, alarms.active());
+    metrics.alerts.inc({ sensor, kind, event });
+    this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
+    log.info({ sensor, kind, event, id, priority }, `alert ${event}: ${kind}`);
+    for (const observer of this.observers) observer(change);
+  }
+
+  /** After `ack` or `snooze`: the changed state goes to the disk and to the retained list. */
+  changed(sensor: string, alarms: AlarmEngine): void {
+    this.options.delivery.persist(this.writes(sensor, alarms));
+    this.options.delivery.alarms(sensor, alarms.active());
+  }
+
+  /** Takes up what an earlier run left open for this sensor; before anything else is told to its engine. */
+  async restore(sensor: string, alarms: AlarmEngine): Promise<void> {
+    const { store, log, clock, delivery } = this.options;
+    const entries: [string, string][] = [];
+    for await (const [key, value] of store.scan(alarmPrefix(sensor))) entries.push([key, value]);
+    const { snapshot, damaged } = readAlarms(entries);
+    if (damaged.length > 0) log.warn({ sensor, damaged }, 'stored alarms that make no sense were left out');
+    const offsetMs = this.wallOffsetMs();
+    alarms.restore(snapshot, (wallMs) => wallMs - offsetMs, clock.monotonicMs());
+    delivery.alarms(sensor, alarms.active());
+    for (const change of alarms.active()) this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
+  }
+
+  /** A sensor that is no longer configured cannot end its own alerts, and no alert may stay open for ever. */
+  async endAlertsOfFormer(configured: ReadonlySet<string>, settings: AlarmSettings): Promise<void> {
+    const { store, newId, clock, delivery } = this.options;
+    const gone = new Set<string>();
+    for await (const [key] of store.scan('alarms/')) {
+      const sensor = decodeURIComponent(key.split('/')[1] ?? '');
+      if (sensor && !configured.has(sensor)) gone.add(sensor);
+    }
+    for (const sensor of gone) {
+      const alarms: AlarmEngine = new AlarmEngine({
+        sensor,
+        settings,
+        emit: (change) => this.take(change, alarms, null),
+        newId,
+        capture: () => undefined,
+        modelInfo: () => null,
+      });
+      await this.restore(sensor, alarms);
+      alarms.stop(clock.monotonicMs());
+      delivery.persist(this.writes(sensor, alarms));
+    }
+  }
+
+  private writes(sensor: string, alarms: AlarmEngine) {
+    return alarmWrites(
+      sensor,
+      alarms.snapshot((tMs) => this.toWallMs(tMs)),
+    );
+  }
+
+  private wallOffsetMs(): number {
+    return this.options.clock.wallMs() - this.options.clock.monotonicMs();
+  }
+
+  private toWallMs(tMs: StreamMs): number {
+    return tMs + this.wallOffsetMs();
+  }
+}

@@ -1,0 +1,133 @@
+import { AlarmEngine } from '../alarm/engine.js';
+import { type Config, mergeSensorAlarms } from '../config/schema.js';
+import type { SensorSettings } from '../config/sensors.js';
+import type { AlertChange, AlertKind } from '../domain/alert.js';
+import type { StreamMs } from '../domain/clock.js';
+import type { Carries } from '../domain/reading.js';
+import type { StageRecorder } from '../domain/stage.js';
+import { findFormat } from '../sensor/formats/registry.js';
+import type { EventStream } from '../watch/event-stream.js';
+import type { Metrics } from '../watch/metrics.js';
+import { BeatClassifier } from './beat-classifier.js';
+import type { Outside } from './daemon.js';
+import type { Models } from './models.js';
+import { SensorRuntime } from './sensor-runtime.js';
+import { TraceFeed } from './trace-feed.js';
+import { VitalsBook } from './vitals.js';
+
+/** Alarms that rest on the beat model's word, and so name it. */
+const MODEL_KINDS: ReadonlySet<AlertKind> = new Set(['ventricular-tachycardia', 'frequent-ectopy']);
+
+export interface StationOptions {
+  readonly settings: SensorSettings;
+  readonly config: Config;
+  readonly outside: Outside;
+  readonly models: Models;
+  readonly stages: StageRecorder;
+  readonly metrics: Metrics;
+  /** Where live pictures go; null while the web server is off. */
+  readonly events: () => EventStream | null;
+  readonly onAlert: (change: AlertChange, station: Station) => void;
+  readonly onOnline: (sensor: string, online: boolean) => void;
+}
+
+/** One configured sensor with all that belongs to it: link, pipeline, alarms, vitals, live trace. */
+export class Station {
+  readonly name: string;
+  readonly carries: Carries;
+  readonly alarms: AlarmEngine;
+  readonly runtime: SensorRuntime;
+  readonly vitals = new VitalsBook();
+  private trace: TraceFeed | null = null;
+
+  constructor(private readonly options: StationOptions) {
+    const { settings, config, outside, models, metrics, stages } = options;
+    const format = findFormat(settings.format);
+    const merged = mergeSensorAlarms(config.alarms, settings.alarms);
+    this.name = settings.name;
+    this.carries = format.carries(settings.options);
+    this.alarms = new AlarmEngine({
+      sensor: this.name,
+      settings: merged.success ? merged.data : config.alarms,
+      ...alarmTraits(this.carries),
+      emit: (change) => options.onAlert(change, this),
+      newId: outside.newId,
+      capture: (fromMs, toMs) => this.runtime.current?.capture(fromMs, toMs),
+      modelInfo: (kind) => (models.beat && MODEL_KINDS.has(kind) ? models.port.info(models.beat.name) : null),
+    });
+    this.runtime = new SensorRuntime({
+      settings,
+      format,
+      link: outside.openLink(settings, format),
+      alarms: this.alarms,
+      createClassifier: (rateHz, causeMs) => this.createClassifier(rateHz, causeMs),
+      clock: outside.clock,
+      timers: outside.timers,
+      random: outside.random,
+      stages,
+      metrics,
+      log: outside.log,
+      onOnline: (online) => options.onOnline(this.name, online),
+      listener: {
+        beat: (beat) => {
+          this.vitals.beat(beat);
+          metrics.beats.inc({ sensor: this.name });
+        },
+        classified: ({ sample, rrMs }, scores) =>
+          options.events()?.emit('beat', { sensor: this.name, sample, class: scores?.class ?? null, rrMs }),
+        samples: (values, count, first) => this.feedTrace(values, count, first),
+        spo2: (percent) => {
+          this.vitals.spo2Percent = Number.isFinite(percent) ? percent : null;
+        },
+        battery: (percent) => {
+          this.vitals.batteryPercent = percent;
+        },
+      },
+    });
+  }
+
+  /** Whether beats of this sensor are looked at by the beat model. */
+  get usesBeatModel(): boolean {
+    return this.carries.waveform?.kind === 'ecg';
+  }
+
+  /** Sends what the live trace has gathered. */
+  showTrace(): void {
+    const bundle = this.trace?.take();
+    if (bundle) this.options.events()?.emit('trace', { sensor: this.name, ...bundle });
+  }
+
+  private createClassifier(rateHz: number, causeMs: () => StreamMs | null): BeatClassifier | null {
+    const { models, stages, outside } = this.options;
+    if (!models.beat || !this.usesBeatModel) return null;
+    return new BeatClassifier({
+      rateHz,
+      model: models.beat.name,
+      inference: models.port,
+      preprocessing: models.beat.preprocessing,
+      logitOffsets: models.beat.logitOffsets,
+      stages,
+      nowMs: () => outside.clock.monotonicMs(),
+      causeMs,
+    });
+  }
+
+  /** Nothing is gathered while nobody looks. */
+  private feedTrace(values: Float32Array, count: number, first: number): void {
+    const events = this.options.events();
+    if (!events || events.size === 0) {
+      this.trace = null;
+      return;
+    }
+    this.trace ??= new TraceFeed(this.runtime.rateHz ?? 250);
+    this.trace.push(values, count, first);
+  }
+}
+
+/** What the alarm rules must know of a sensor: whether it shows beats, and whether silence of it means silence of the heart. */
+export function alarmTraits(carries: Carries): { carriesBeats: boolean; silenceIsEvidence: boolean } {
+  return {
+    carriesBeats: Boolean(carries.waveform || carries.rr || carries.beatFlags),
+    silenceIsEvidence: carries.waveform !== null || carries.contact,
+  };
+}
