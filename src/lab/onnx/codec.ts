@@ -275,16 +275,17 @@ function readGraph(bytes: Uint8Array): OnnxGraph {
 
 function readNode(bytes: Uint8Array): OnnxNode {
   const node: OnnxNode = { name: '', op: '', domain: '', inputs: [], outputs: [], attributes: {} };
+  const attributes: [string, Attribute][] = [];
   for (const field of readFields(bytes)) {
     if (field.field === 1) node.inputs.push(asString(field));
     else if (field.field === 2) node.outputs.push(asString(field));
     else if (field.field === 3) node.name = asString(field);
     else if (field.field === 4) node.op = asString(field);
-    else if (field.field === 5) {
-      const [name, attribute] = readAttribute(asBytes(field));
-      node.attributes[name] = attribute;
-    } else if (field.field === 7) node.domain = asString(field);
+    else if (field.field === 5) attributes.push(readAttribute(asBytes(field)));
+    else if (field.field === 7) node.domain = asString(field);
   }
+  // Not by assignment: a file may call an attribute '__proto__'.
+  node.attributes = Object.fromEntries(attributes);
   return node;
 }
 

@@ -156,6 +156,7 @@ export function consumersOf(graph: OnnxGraph): Map<string, OnnxNode[]> {
   const consumers = new Map<string, OnnxNode[]>();
   for (const node of graph.nodes) {
     for (const input of new Set(node.inputs)) {
+      if (!input) continue;
       const list = consumers.get(input);
       if (list) list.push(node);
       else consumers.set(input, [node]);

@@ -269,6 +269,30 @@ describe('single layers', () => {
     );
   });
 
+  for (const kind of ['gru', 'lstm', 'simpleRNN'] as const) {
+    it(`${kind}: its last state, its sequence, its states, backwards, on a convolution`, async () => {
+      const rnn = (options: object) => (tf.layers[kind] as (args: unknown) => Layer)(options);
+      const input = tf.input({ shape: [9, 3] });
+      const conv = apply(tf.layers.conv1d({ filters: 4, kernelSize: 2, activation: 'relu' }), input);
+      const sequence = apply(
+        rnn({ units: 5, returnSequences: true, recurrentActivation: 'sigmoid', dropout: 0.3 }),
+        conv,
+      );
+      const states = rnn({ units: 3, returnState: true }).apply(sequence) as tf.SymbolicTensor[];
+      const outputs = [
+        apply(rnn({ units: 2 }), sequence),
+        sequence,
+        ...states,
+        apply(rnn({ units: 3, goBackwards: true, useBias: false, activation: 'relu' }), input),
+        apply(tf.layers.conv1d({ filters: 2, kernelSize: 3 }), sequence),
+      ];
+      await sameAsTensorFlow(tf.model({ inputs: input, outputs }));
+      const turned = tf.sequential();
+      turned.add(rnn({ inputShape: [4, 2], units: 2, goBackwards: true, returnSequences: true }));
+      expect(() => layersModelToOnnx(turned, { name: 'x' })).toThrow(/returnSequences with goBackwards/);
+    });
+  }
+
   it('two batch normalizations in a row, after a convolution without bias', async () => {
     const onnx = await sameAsTensorFlow(
       sequential(

@@ -205,6 +205,22 @@ describe('static int8', () => {
     expect(() => quantizeStatic(float, new Map())).toThrow(/no range for tensor/);
   });
 
+  it('leaves a recurrent layer in float between integer ones', async () => {
+    const { layers } = tf;
+    const model = tf.sequential();
+    model.add(layers.conv1d({ inputShape: [20, 2], filters: 6, kernelSize: 3, activation: 'relu' }));
+    model.add(layers.lstm({ units: 5 }));
+    model.add(layers.dense({ units: 8, activation: 'relu' }));
+    model.add(layers.dense({ units: 3 }));
+    randomizeWeights(model, 8);
+    const onnx = layersModelToOnnx(model, { name: 'recurrent' });
+    const data = items(0, 60, model);
+    const int8 = quantizeStatic(onnx, (await calibrate(onnx, data)).ranges());
+    const ops = await optimizedOps(int8);
+    for (const op of ['QLinearConv', 'LSTM', 'QGemm']) expect(ops).toContain(op);
+    expect((await compare(int8, onnx, data)).error).toBeLessThan(0.1);
+  });
+
   it('of random networks loads, fuses its convolutions and stays near the float answer', async () => {
     const { layers } = tf;
     type Step = (x: tf.SymbolicTensor, n: number) => tf.SymbolicTensor;

@@ -5,6 +5,7 @@ import { dense, flatten } from './dense.js';
 import * as merges from './merge.js';
 import { batchNormalization, layerNormalization } from './normalize.js';
 import * as pools from './pool.js';
+import { gru, lstm, simpleRnn } from './recurrent.js';
 import * as shapes from './shape.js';
 
 /** Every layer class that can be written as ONNX, by its Keras name. Adding one here is all it takes. */
@@ -42,6 +43,9 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   GaussianDropout: activations.passThrough,
   AlphaDropout: activations.passThrough,
   Masking: activations.masking,
+  GRU: gru,
+  LSTM: lstm,
+  SimpleRNN: simpleRnn,
   Reshape: shapes.reshape,
   Permute: shapes.permute,
   RepeatVector: shapes.repeatVector,
