@@ -313,7 +313,7 @@ export class Daemon {
       watchdog: this.watchdog.verdict(),
       inference: {
         wanted: this.models.beat !== null || this.models.reason !== '',
-        state: this.models.port.state(),
+        state: this.models.condition(),
         reason: this.models.reason,
       },
       delivery: this.delivery.stats(),

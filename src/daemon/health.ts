@@ -1,13 +1,12 @@
 import type { Health } from '../delivery/payloads.js';
 import type { DeliveryStats } from '../delivery/publisher.js';
-import type { InferenceState } from '../domain/inference.js';
 import type { LatencyBook } from '../watch/latency.js';
 import type { MachineFigures } from '../watch/machine.js';
 import type { WatchVerdict } from '../watch/watchdog.js';
 
 export interface HealthInputs {
   readonly watchdog: WatchVerdict;
-  readonly inference: { readonly wanted: boolean; readonly state: InferenceState; readonly reason: string };
+  readonly inference: { readonly wanted: boolean; readonly state: string; readonly reason: string };
   readonly delivery: DeliveryStats;
   readonly storeState: string;
   readonly sensors: readonly { readonly name: string; readonly online: boolean }[];
@@ -21,7 +20,7 @@ export interface HealthInputs {
 export function readiness(inputs: HealthInputs): { ready: boolean; reasons: string[] } {
   const { watchdog, inference, delivery, storeState } = inputs;
   const reasons = [...watchdog.reasons];
-  if (inference.wanted && inference.state !== 'ready') {
+  if (inference.wanted && inference.state !== 'ready' && inference.state !== 'slow') {
     reasons.push(
       `inference: ${inference.state}${inference.reason ? ` (${inference.reason})` : ''}; rules go on without it`,
     );
