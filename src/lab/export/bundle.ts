@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import * as ort from 'onnxruntime-node';
 import { loadBundle } from '../../inference/bundle/load.js';
 import { MANIFEST_SCHEMA, type Manifest, parseManifest } from '../../inference/bundle/manifest.js';
-import { encodeModel } from '../onnx/codec.js';
+import { encodeModel } from '../onnx/encode.js';
 import type { OnnxModel } from '../onnx/ir.js';
 import { answers, type Items, type ModelItem } from '../quantize/runtime.js';
 import { renderCard } from './card.js';

@@ -1,5 +1,5 @@
 import * as ort from 'onnxruntime-node';
-import { encodeModel } from '../onnx/codec.js';
+import { encodeModel } from '../onnx/encode.js';
 import type { OnnxModel } from '../onnx/ir.js';
 
 /** One item for a model: a flat row-major array per input, in the graph's order. */
