@@ -1,5 +1,5 @@
 import { type FrontEnd, HISTORY } from './front-end.js';
-import { centreOf, correlation, logOf, type Measurement, Outline, steps } from './shape.js';
+import { centreOf, correlation, logOf, type Measurement, Outline, peakWithin, steps } from './shape.js';
 import { type BeatState, limit } from './state.js';
 
 const MASK = HISTORY - 1;
@@ -7,8 +7,7 @@ const MASK = HISTORY - 1;
 /** Samples after a candidate that may be read when it is judged (453 ms). The detector's delay. */
 export const LOOK_AHEAD = 58;
 
-/** Where a stretch before and after the candidate is searched for a neighbour that may be the beat instead. */
-const BEFORE = [50, 13] as const;
+/** A neighbour that may be the beat instead is sought this many samples after. */
 const AFTER = [13, 40] as const;
 /** The latest centre whose outline, shifts included, is final within the look-ahead (`a` is final 7 samples back). */
 const LATEST_CENTRE = LOOK_AHEAD - 7 - 12;
@@ -45,6 +44,8 @@ export const RATIOS = [
   'nextAtRr',
   'rr1',
   'rr2',
+  'aboveUsual',
+  'aboveUsualJustThen',
 ] as const;
 
 export type Ratio = (typeof RATIOS)[number];
@@ -79,7 +80,6 @@ export class FeatureMaker {
     const perRr = 1 / state.rr;
     const since = c - state.lastBeat;
 
-    const beforeAt = peakWithin(energy, c - BEFORE[0], c - BEFORE[1]);
     const afterAt = peakWithin(energy, c + AFTER[0], c + AFTER[1]);
     const latest = c + LATEST_CENTRE;
     this.after.read(front, centreOf(front, Math.min(afterAt - 9, latest), Math.min(afterAt + 9, latest)));
@@ -93,20 +93,20 @@ export class FeatureMaker {
     v[5] = limit(since * perRr, 0, 3);
     v[6] = limit(since / steps(1), 0, 3);
     v[7] = limit(state.rr0 * perRr, 0, 3);
-    v[8] = Math.log(state.rr / steps(1));
-    v[9] = m.outline.match(state.main);
+    v[8] = logOf(state.rr / steps(1));
+    v[9] = m.outline.match(state.main, 2);
     v[10] = bestMatch(m.outline, state);
-    v[11] = m.outline.match(state.odd);
+    v[11] = m.outline.match(state.odd, 1);
     v[12] = correlation(m.slowOutline, state.mainSlow);
     v[13] = reach(energy, c, -1, half) / 16;
     v[14] = reach(energy, c, 1, half) / 16;
     v[15] = limit(m.eHf - level, -6, 2);
     v[16] = limit(state.roughness - level, -6, 2);
-    v[17] = limit(logOf(energy[beforeAt & MASK]!) - m.eA, -4, 3);
-    v[18] = (c - beforeAt) / 32;
+    v[17] = limit(m.beforeEnergy, -4, 3);
+    v[18] = (c - m.beforeAt) / 32;
     v[19] = limit(logOf(energy[afterAt & MASK]!) - m.eA, -4, 3);
     v[20] = (afterAt - c) / 32;
-    v[21] = this.after.match(state.main);
+    v[21] = this.after.match(state.main, 1);
     v[22] = bestMatch(this.after, state);
     v[23] = crowd / 8;
     v[24] = limit(logOf(greatestRecent) - level, -3, 3);
@@ -115,6 +115,9 @@ export class FeatureMaker {
     v[27] = limit((afterAt - state.lastBeat) * perRr, 0, 3);
     v[28] = limit(state.rr1 * perRr, 0, 3);
     v[29] = limit(state.rr2 * perRr, 0, 3);
+
+    v[30] = limit(m.eA - level - state.aftermath.usual(since), -3, 4);
+    v[31] = limit(m.eA - level - state.aftermath.usualJustThen(since), -3, 4);
 
     let at = RATIOS.length;
     for (let i = 0; i < SURROUND_COUNT; i++) {
@@ -129,21 +132,8 @@ export class FeatureMaker {
 function bestMatch(outline: Outline, state: BeatState): number {
   let best = -2;
   for (let i = 0; i < state.recent.length; i++) {
-    const r = outline.match(state.recent[i]!);
+    const r = outline.match(state.recent[i]!, 1);
     if (r > best) best = r;
-  }
-  return best;
-}
-
-function peakWithin(ring: Float64Array, from: number, to: number): number {
-  let best = from;
-  let top = ring[from & MASK]!;
-  for (let k = from + 1; k <= to; k++) {
-    const value = ring[k & MASK]!;
-    if (value > top) {
-      top = value;
-      best = k;
-    }
   }
   return best;
 }

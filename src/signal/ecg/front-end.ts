@@ -70,9 +70,13 @@ export class FrontEnd {
     this.renewSums();
   }
 
-  /** Takes one sample. Returns the index of a candidate that became certain with it (33 samples back), or -1. */
-  push(value: number): number {
+  /**
+   * Takes the sample `source[at]`; as an array and an index, because a fraction handed over alone would be boxed.
+   * Returns the index of a candidate that became certain with it (33 samples back), or -1.
+   */
+  push(source: Float64Array, at: number): number {
     const n = ++this.n;
+    const value = source[at]!;
     const { z, a, m5, m13, m33, difference, energy, energy9, slow, slowPart, peakiness } = this;
     z[n & MASK] = value;
     this.sum5 += value - z[(n - 5) & MASK]!;

@@ -1,9 +1,14 @@
+import { Aftermath } from './aftermath.js';
+import type { FrontEnd } from './front-end.js';
 import { correlation, logOf, type Measurement, SHAPE_LENGTH, steps } from './shape.js';
 
 /** How many recent beats' outlines are kept beside the templates. */
 export const RECENT = 3;
 /** Levels and templates learn fast for this many beats. */
 const YOUNG_BEATS = 8;
+/** So many beats in a row this far (ln) above the level mean another gain or a lead that was off: levels are set anew. */
+const LOUDER = 1.5;
+const LOUDER_BEATS = 4;
 /** A beat belongs to the main template from this correlation on. */
 const SAME_SHAPE = 0.8;
 /** After so many beats that do not match it, the other template becomes the main one. */
@@ -38,10 +43,14 @@ export class BeatState {
   doubt = 0;
   /** Whether levels have ever been set. */
   ready = false;
+  readonly aftermath = new Aftermath();
   readonly main = new Float64Array(SHAPE_LENGTH);
   readonly mainSlow = new Float64Array(SHAPE_LENGTH);
   readonly odd = new Float64Array(SHAPE_LENGTH);
   readonly recent = [new Float64Array(SHAPE_LENGTH), new Float64Array(SHAPE_LENGTH), new Float64Array(SHAPE_LENGTH)];
+  /** How often the main outline has become another one. */
+  swaps = 0;
+  private louder = 0;
   private hasMain = false;
   private hasOdd = false;
   private sinceMain = 0;
@@ -68,24 +77,29 @@ export class BeatState {
     this.ready = true;
   }
 
-  /** Takes an accepted beat at index `c`. */
-  accept(c: number, m: Measurement): void {
+  /** Takes an accepted beat at index `c`. Returns where its outline lies if it is the usual one, else -1. */
+  accept(front: FrontEnd, c: number, m: Measurement): number {
     const young = this.beats < YOUNG_BEATS;
     const step = young ? 0.3 : 0.13;
+    this.louder = m.eA - this.energy > LOUDER ? this.louder + 1 : 0;
+    if (this.louder >= LOUDER_BEATS) this.begin(m.eA, m.eB, m.eS, this.roughness);
     this.energy += step * limit(m.eA - this.energy, -1.5, 0.7);
     this.slow += step * limit(m.eB - this.slow, -1.5, 0.7);
     this.steep += step * limit(m.eS - this.steep, -1.5, 0.7);
     this.lastEnergy = m.eA;
     this.energyAtBeat = this.energy;
-    if (this.beats > 0) this.takeInterval(c - this.lastBeat);
+    if (this.beats > 0) {
+      this.aftermath.learn(front, this.lastBeat, c, this.energy);
+      this.takeInterval(c - this.lastBeat);
+    }
     this.lastBeat = c;
     this.beats++;
-    this.learnShape(m, young ? 0.3 : 0.1);
+    return this.learnShape(m, young ? 0.3 : 0.1);
   }
 
-  /** Takes a rejected candidate. */
-  reject(m: Measurement): void {
-    this.other += 0.1 * limit(m.eA - this.other, -2, 1);
+  /** Takes a rejected candidate's energy (ln). */
+  reject(eA: number): void {
+    this.other += 0.1 * limit(eA - this.other, -2, 1);
   }
 
   /** The judge's doubt about a candidate with probability `p`. */
@@ -114,27 +128,30 @@ export class BeatState {
     this.rr = limit(rr, steps(0.25), steps(1.8));
   }
 
-  private learnShape(m: Measurement, step: number): void {
+  private learnShape(m: Measurement, step: number): number {
     const outline = m.outline;
     const recent = this.recent[this.turn]!;
     this.turn = (this.turn + 1) % RECENT;
-    const likeness = this.hasMain ? outline.match(this.main) : -1;
+    const likeness = this.hasMain ? outline.match(this.main, 2) : -1;
+    let place = -1;
     if (!this.hasMain || likeness >= SAME_SHAPE) {
       const shift = this.hasMain ? outline.bestShift : 0;
+      place = m.centre + shift;
       outline.blendInto(this.main, this.hasMain ? step : 1, shift);
       this.learnSlow(m, this.hasMain ? step : 1);
       this.hasMain = true;
       this.sinceMain = 0;
     } else {
       this.sinceMain++;
-      const shift = this.hasOdd ? (outline.match(this.odd), outline.bestShift) : 0;
-      outline.blendInto(this.odd, this.hasOdd ? 0.35 : 1, shift);
+      if (this.hasOdd) outline.match(this.odd, 2);
+      outline.blendInto(this.odd, this.hasOdd ? 0.35 : 1, this.hasOdd ? outline.bestShift : 0);
       this.hasOdd = true;
       if (this.sinceMain >= SWAP_AFTER) {
         this.swapShapes(m);
       }
     }
     outline.blendInto(recent, 1, 0);
+    return place;
   }
 
   private learnSlow(m: Measurement, step: number): void {
@@ -152,9 +169,11 @@ export class BeatState {
     }
     this.learnSlow(m, 1);
     this.sinceMain = 0;
+    this.swaps++;
   }
 }
 
 export function limit(x: number, low: number, high: number): number {
-  return x < low ? low : x > high ? high : x;
+  if (x < low) return low;
+  return x > high ? high : x;
 }
