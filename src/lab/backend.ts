@@ -31,16 +31,16 @@ is lost but speed: the lab trains on WebAssembly, with the same code and, by see
  */
 export async function openBackend(want: BackendName | 'auto' = 'auto'): Promise<Backend> {
   const reasons: string[] = [];
-  if (want !== 'wasm') {
+  if (want === 'auto' || want === 'native') {
     const found = await tryNative(reasons);
     if (found) return found;
   }
-  if (want !== 'native') {
+  if (want === 'auto' || want === 'wasm') {
     const found = await tryWasm(reasons);
     if (found) return found;
   }
   throw new BackendError(
-    `no backend to train with (${reasons.join('; ')}). The plain JavaScript backend is refused: it is hundreds of times slower.`,
+    `no backend to train with (${reasons.join('; ') || `"${want}" is neither native nor wasm`}). The plain JavaScript backend is refused: it is hundreds of times slower.`,
   );
 }
 

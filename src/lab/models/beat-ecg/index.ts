@@ -1,0 +1,16 @@
+export { type BeatEcgTraining, loadTraining } from './bundle.js';
+export { loadTestRecords, loadTrainingRecords, standardised } from './data.js';
+export type { LogitOffsets, ScoredRecord } from './decide.js';
+export {
+  type BeatEcgFigures,
+  type BeatEcgTestFigures,
+  type EvaluateBeatEcgOptions,
+  evaluateBeatEcg,
+  figuresOf,
+  testFiguresOf,
+} from './evaluate.js';
+export { score } from './fit.js';
+export { INPUT_NAMES, LABELS, OUTPUT_NAME } from './network.js';
+export { type PruneBeatEcgOptions, pruneBeatEcg } from './prune.js';
+export { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
+export { type LabProgress, type TrainBeatEcgOptions, trainBeatEcg } from './train.js';

@@ -1,0 +1,96 @@
+import { type BackendName, openBackend } from '../../backend.js';
+import type { BeatRecord } from '../../data/beat-records.js';
+import type { EpochReport } from '../../train/loop.js';
+import { type BeatEcgTraining, saveTraining } from './bundle.js';
+import { crossValidate } from './cross-validate.js';
+import { type BeatEcgDataOptions, loadTrainingRecords } from './data.js';
+import { chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRecord } from './decide.js';
+import { figuresOf } from './evaluate.js';
+import { fitNetwork } from './fit.js';
+import { BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
+
+/** A line for a person about what goes on, and where in the whole it stands. */
+export interface LabProgress {
+  readonly stage: string;
+  readonly done: number;
+  readonly of: number;
+  readonly epoch?: EpochReport;
+}
+
+export interface TrainBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
+  /** Where the model goes: `model.json`, `weights.bin`, `training.json`. */
+  readonly outFolder: string;
+  readonly seed?: number;
+  readonly recipe?: Partial<BeatEcgRecipe>;
+  readonly backend?: BackendName | 'auto';
+  /** Folds of the cross-validation that chooses the offsets; 0 trains the shipped model only, offsets all 0. */
+  readonly folds?: number;
+  onProgress?(progress: LabProgress): void;
+}
+
+export const DEFAULT_FOLDS = 5;
+
+/**
+ * Trains beat-ecg on DS1 and svdb. Patient-wise cross-validation first: it chooses the logit offsets and gives figures
+ * for patients not trained on; then one model is trained on all of them and saved. DS2 is never read.
+ */
+export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEcgTraining> {
+  const { outFolder, seed = 0, folds = DEFAULT_FOLDS, onProgress } = options;
+  const recipe = { ...BEAT_ECG_RECIPE, ...options.recipe };
+  const { description } = await openBackend(options.backend ?? 'auto');
+  const records = await loadTrainingRecords({
+    ...options,
+    onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
+  });
+
+  const epochs = (folds + 1) * recipe.epochs;
+  const progress = (stage: string, before: number) => (epoch: EpochReport) =>
+    onProgress?.({ stage, done: before + epoch.epoch, of: epochs, epoch });
+  let logitOffsets: LogitOffsets = NO_OFFSETS;
+  let validation: unknown = null;
+  if (folds > 0) {
+    const { float } = await crossValidate({
+      ...{ records, recipe, seed, folds },
+      onEpoch: (fold, epoch) => progress(`fold ${fold + 1} of ${folds}`, fold * recipe.epochs)(epoch),
+    });
+    logitOffsets = chooseOffsets(float);
+    validation = validationOf(float, folds, logitOffsets);
+  }
+  const fitted = await fitNetwork(records, recipe, seed, progress('all patients', folds * recipe.epochs));
+  const training: BeatEcgTraining = {
+    model: 'beat-ecg',
+    seed,
+    backend: description,
+    sparsity: 0,
+    preprocessing: fitted.preprocessing,
+    logitOffsets,
+    recipe,
+    trainedOn: names(records),
+    validation,
+  };
+  await saveTraining(outFolder, fitted, training);
+  fitted.model.dispose();
+  return training;
+}
+
+/** Cross-validated figures as they go into `training.json` and the card. */
+export function validationOf(scored: readonly ScoredRecord[], folds: number, offsets: LogitOffsets) {
+  const of = (database: string) => {
+    const { pooled, insideAf, outsideAf } = figuresOf(
+      scored.filter(({ record }) => record.database === database),
+      offsets,
+    );
+    return database === 'mitdb' ? { pooled, insideAf, outsideAf } : { pooled };
+  };
+  return {
+    method: `${folds} folds by patient over DS1 and svdb; offsets chosen on the same folds (not nested)`,
+    composite: composite(scored, offsets),
+    compositeWithoutOffsets: composite(scored, NO_OFFSETS),
+    mitdb: of('mitdb'),
+    svdb: of('svdb'),
+  };
+}
+
+export function names(records: readonly BeatRecord[]): string[] {
+  return records.map(({ database, record }) => `${database}/${record}`);
+}

@@ -1,0 +1,168 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../../src/lab/backend.js';
+import { type BeatRecord, beatArrays, FEATURE_COUNT } from '../../../src/lab/data/beat-records.js';
+import { MITDB_DS1, MITDB_DS2 } from '../../../src/lab/data/splits.js';
+import { loadTraining, saveTraining } from '../../../src/lab/models/beat-ecg/bundle.js';
+import { featureConstants, patientFolds, standardised } from '../../../src/lab/models/beat-ecg/data.js';
+import { chooseOffsets, composite, matrixOf, NO_OFFSETS } from '../../../src/lab/models/beat-ecg/decide.js';
+import { type Fitted, fitNetwork, fitPruned, score } from '../../../src/lab/models/beat-ecg/fit.js';
+import { kernelSparsity } from '../../../src/lab/models/beat-ecg/prune.js';
+import { BEAT_ECG_RECIPE } from '../../../src/lab/models/beat-ecg/recipe.js';
+import { BeatSampler } from '../../../src/lab/models/beat-ecg/sampling.js';
+import { Random } from '../../../src/lab/train/random.js';
+import type { Annotation } from '../../../src/lab/wfdb/index.js';
+
+/** A made-up heart: narrow beats with a P wave, early narrow ones without it (S), wide early ones (V), a few F. */
+function heart(database: string, record: string, seed: number): BeatRecord {
+  const rateHz = 128;
+  const random = new Random(seed);
+  const beats: Annotation[] = [];
+  const rr = 95 + random.below(20);
+  let sample = 100;
+  for (let k = 0; k < 220; k++) {
+    const draw = random.uniform();
+    const symbol = k < 12 || draw < 0.76 ? 'N' : draw < 0.87 ? 'A' : draw < 0.97 ? 'V' : 'F';
+    const early = symbol === 'A' || symbol === 'V';
+    const afterEarly = ['A', 'V'].includes(beats.at(-1)?.symbol ?? '');
+    sample += Math.round(rr * (early ? 0.7 : afterEarly ? 1.25 : 1) + 2 * random.normal());
+    beats.push({ sample, symbol, subtype: 0, chan: 0, num: 0, aux: '' });
+  }
+  const signal = new Float64Array(sample + 200);
+  const bump = (at: number, height: number, width: number) => {
+    for (let i = -40; i <= 40; i++) signal[at + i]! += height * Math.exp(-0.5 * (i / width) ** 2);
+  };
+  for (const { sample: at, symbol } of beats) {
+    const wide = symbol === 'V' ? 1 : symbol === 'F' ? 0.5 : 0;
+    bump(at, 1 - wide * 1.8, 1.5 + 5 * wide);
+    bump(at + 35, 0.25 - 0.6 * wide, 6);
+    if (symbol === 'N') bump(at - 20, 0.15, 3);
+  }
+  for (let i = 0; i < signal.length; i++) signal[i]! += 0.01 * random.normal();
+  return { database, record, ...beatArrays(signal, rateHz, beats), inAf: new Uint8Array(beats.length) };
+}
+
+const recipe = { ...BEAT_ECG_RECIPE, epochs: 3, stepsPerEpoch: 16, batchSize: 64 };
+const train = [1, 2, 3, 4].map((seed) => heart(seed % 2 ? 'svdb' : 'mitdb', `t${seed}`, seed));
+const unseen = [heart('mitdb', 'u1', 11), heart('svdb', 'u2', 12)];
+const weights = (model: tf.LayersModel) => model.getWeights().map((weight) => [...weight.dataSync()]);
+
+describe('beat-ecg in the lab', () => {
+  let fitted: Fitted;
+
+  beforeAll(async () => {
+    await openBackend('wasm');
+    fitted = await fitNetwork(train, recipe, 0);
+  });
+
+  it('learns hearts it has not seen apart', () => {
+    const scored = score(fitted, unseen);
+    expect(composite(scored, NO_OFFSETS)).toBeGreaterThan(0.9);
+    expect(scored[0]!.logits.length).toBe(3 * unseen[0]!.count);
+  });
+
+  it('gives the same weights for the same seed, others for another', async () => {
+    const short = { ...recipe, epochs: 1, stepsPerEpoch: 3 };
+    const [a, b, c] = await Promise.all([0, 0, 1].map((seed) => fitNetwork(train, short, seed)));
+    expect(weights(a!.model)).toEqual(weights(b!.model));
+    expect(weights(a!.model)).not.toEqual(weights(c!.model));
+  });
+
+  it('comes back from its folder as it was, and says which folder holds none', async () => {
+    const folder = join(await mkdtemp(join(tmpdir(), 'slothd-lab-')), 'model');
+    await saveTraining(folder, fitted, {
+      ...{ model: 'beat-ecg', seed: 0, backend: 'x', sparsity: 0, recipe, trainedOn: [], validation: null },
+      ...{ preprocessing: fitted.preprocessing, logitOffsets: [0, 0.25, 0] },
+    });
+    const loaded = await loadTraining(folder);
+    expect(loaded.training.logitOffsets).toEqual([0, 0.25, 0]);
+    const before = score(fitted, unseen)[0]!.logits;
+    const after = score(loaded.fitted, unseen)[0]!.logits;
+    for (const [i, value] of after.entries()) expect(value).toBeCloseTo(before[i]!, 5);
+    // A dropout layer of ours is a plain one in the file.
+    expect(await readFile(join(folder, 'model.json'), 'utf8')).toMatch(
+      /"class_name":"Dropout","config":\{[^}]*"rate":0.3/,
+    );
+    await expect(loadTraining('/nonexistent')).rejects.toThrow('/nonexistent/training.json');
+    await writeFile(join(folder, 'model.json'), '{}');
+    await expect(loadTraining(folder)).rejects.toThrow(/model\.json: no layers model/);
+  });
+
+  it('prunes while training on, to the sparsity asked for, and still knows its beats', async () => {
+    const copy = await fitNetwork(train, recipe, 0);
+    expect(kernelSparsity(copy.model)).toBe(0);
+    await fitPruned(copy, train, { ...recipe, stepsPerEpoch: 12 }, 0, 0.8);
+    expect(kernelSparsity(copy.model)).toBeGreaterThan(0.795);
+    expect(kernelSparsity(copy.model)).toBeLessThan(0.805);
+    expect(composite(score(copy, unseen), NO_OFFSETS)).toBeGreaterThan(0.85);
+  });
+});
+
+describe('what beat-ecg is trained on', () => {
+  it('the split of de Chazal: 22 records each, none in both, no paced ones', () => {
+    expect(MITDB_DS1.length).toBe(22);
+    expect(MITDB_DS2.length).toBe(22);
+    const both = new Set<string>([...MITDB_DS1, ...MITDB_DS2]);
+    expect(both.size).toBe(44);
+    for (const paced of ['102', '104', '107', '217']) expect(both.has(paced)).toBe(false);
+  });
+
+  it('folds keep each record in one piece and share out both databases', () => {
+    const folds = patientFolds(train, 2);
+    expect(folds).toEqual([0, 0, 1, 1]);
+  });
+
+  it('features are standardised with every record counting the same', () => {
+    const constants = featureConstants(train);
+    expect(constants.featureMean.length).toBe(FEATURE_COUNT);
+    const sums = new Float64Array(FEATURE_COUNT);
+    for (const { features, count } of standardised(train, constants)) {
+      features.forEach((value, i) => {
+        sums[i % FEATURE_COUNT]! += value / count / train.length;
+      });
+    }
+    // Limits at 4 deviations move a mean a little.
+    for (const mean of sums) expect(Math.abs(mean)).toBeLessThan(0.1);
+  });
+
+  it('batches hold the classes in the shares of the recipe, fusion beats with their own target', () => {
+    const settings = { ...BEAT_ECG_RECIPE, batchSize: 4000 };
+    const batch = new BeatSampler(standardised(train, featureConstants(train)), settings, 5).next();
+    const counts = { N: 0, S: 0, V: 0, F: 0 };
+    for (let item = 0; item < batch.size; item++) {
+      const [n, s, v] = batch.targets.subarray(3 * item, 3 * item + 3);
+      if (n === 1) counts.N++;
+      else if (s === 1) counts.S++;
+      else if (v === 1) counts.V++;
+      else {
+        expect([n, s, v]).toEqual([...Float32Array.of(0.7, 0, 0.3)]);
+        counts.F++;
+      }
+    }
+    expect(counts.N / batch.size).toBeCloseTo(0.7, 1);
+    expect(counts.S / batch.size).toBeCloseTo(0.15, 1);
+    expect((counts.V + counts.F) / batch.size).toBeCloseTo(0.15, 1);
+    expect(counts.F).toBeGreaterThan(0);
+    expect(() => new BeatSampler([{ ...train[0]!, classes: new Uint8Array(train[0]!.count) }], settings, 0)).toThrow(
+      'no beats of class S to train on',
+    );
+  });
+
+  it('offsets move the decision where validation says so', () => {
+    const record = unseen[0]!;
+    // A model that knows the truth but is too shy to say S.
+    const logits = new Float32Array(3 * record.count);
+    record.classes.forEach((truth, beat) => {
+      logits[3 * beat] = truth === 1 ? 0.6 : 0.1;
+      if (truth === 1) logits[3 * beat + 1] = 0.2;
+      if (truth === 2) logits[3 * beat + 2] = 2;
+    });
+    const scored = [{ record, logits }];
+    expect(matrixOf(scored[0]!, NO_OFFSETS)[1]![1]).toBe(0);
+    const offsets = chooseOffsets(scored);
+    expect(matrixOf(scored[0]!, offsets)[1]![1]).toBe(record.classes.filter((truth) => truth === 1).length);
+  });
+});
