@@ -1,88 +1,85 @@
 import type { StreamMs } from '../domain/clock.js';
 import type { Rhythm } from '../domain/rhythm.js';
 
-/**
- * Constants of Petrenas, Marozas & Sornmo, "Low-complexity detection of atrial fibrillation in continuous long-term
- * monitoring", Comput Biol Med 65 (2015): window of 8 beats, 30 ms, averaging factor 0.02, bigeminy limit 2e-4, decision
- * threshold 0.725. The paper averages forward and backward over the record; here only forward, as it happens.
- */
-const N = 8;
-const GAMMA_MS = 30;
-const ALPHA = 0.02;
-const DELTA = 2e-4;
-const ETA = 0.725;
-/** The averages reach back about this many beats; before that nothing is said. */
+/** Intervals that a verdict rests on, and the fewer that a first hint may rest on while a stream is young. */
 const WINDOW_BEATS = 60;
-/** How sharply the score goes from 0 to 1 around the paper's threshold. */
-const SLOPE = 8;
+const HINT_BEATS = 30;
+/** Two intervals match when they differ by no more than this: the tolerance of Lake and Moorman 2011. */
+const MATCH_MS = 30;
+/** Beats on both sides of a longer hole than this are not one rhythm. */
+const HOLE_MS = 120_000;
 
-/** Evidence of atrial fibrillation from RR intervals alone, beat by beat, by the rule of Petrenas et al. 2015. */
+/**
+ * Logistic model on CoSEn and the logarithm of the mean interval in seconds, as Lake and Moorman combine entropy and
+ * rate. The three numbers were fitted by us to windows of all of ltafdb and nsr2db (every 60th beat, label of the
+ * majority, cleaned by `RrCleaner`); afdb and mitdb were not looked at. By cross validation over patients, 60 beats:
+ * ltafdb Se 0.971, Sp 0.965, nsr2db Sp 0.996; 30 beats: 0.963, 0.959, 0.993.
+ */
+const FIT_60 = { entropy: 5.835, logMeanS: -2.6839, constant: 6.1398 };
+const FIT_30 = { entropy: 5.6115, logMeanS: -2.4178, constant: 6.246 };
+
+/**
+ * Evidence of atrial fibrillation from cleaned RR intervals alone, beat by beat: the coefficient of sample entropy of
+ * Lake and Moorman (2011, "Accurate estimation of entropy in very short physiological time series", Am J Physiol Heart
+ * Circ Physiol 300:H319-H325). Fibrillation has no pattern that returns; sinus rhythm has, and so has bigeminy.
+ */
 export class RrIrregularity {
-  private readonly rr = new Float64Array(N);
-  private readonly filtered = new Float64Array(N);
+  private readonly rr = new Float64Array(WINDOW_BEATS);
   private readonly times = new Float64Array(WINDOW_BEATS);
+  private readonly ordered = new Float64Array(WINDOW_BEATS);
   private count = 0;
-  private previous = Number.NaN;
-  private beforePrevious = Number.NaN;
-  private meanRr = Number.NaN;
-  private meanIrregularity = 0;
-  private meanBigeminy = 0;
 
   /**
    * @param rrMs a cleaned interval
    * @param tMs stream time of the beat that ends it
-   * @returns the rhythm over the last 60 beats, or null before there are so many
+   * @returns the rhythm over the last 60 intervals (over the last 30 until there are 60), or null before that
    */
   push(rrMs: number, tMs: StreamMs): Rhythm | null {
-    const median = Number.isNaN(this.beforePrevious) ? rrMs : medianOf3(this.beforePrevious, this.previous, rrMs);
-    const slot = this.count % N;
-    this.rr[slot] = Number.isNaN(this.previous) ? rrMs : this.previous;
-    this.filtered[slot] = median;
-    this.beforePrevious = this.previous;
-    this.previous = rrMs;
+    if (this.count > 0 && tMs - this.times[(this.count - 1) % WINDOW_BEATS]! > HOLE_MS) this.count = 0;
+    this.rr[this.count % WINDOW_BEATS] = rrMs;
     this.times[this.count % WINDOW_BEATS] = tMs;
     this.count++;
-    this.meanRr = Number.isNaN(this.meanRr) ? rrMs : this.meanRr + ALPHA * (rrMs - this.meanRr);
-    if (this.count < N) return null;
-    this.meanIrregularity += ALPHA * (this.irregularity() - this.meanIrregularity);
-    this.meanBigeminy += ALPHA * (this.bigeminy() - this.meanBigeminy);
-    if (this.count < WINDOW_BEATS) return null;
-    // Averages that start from nothing are brought to the height they would have had.
-    const started = 1 - (1 - ALPHA) ** (this.count - N + 1);
-    const irregular = (this.meanIrregularity / started / this.meanRr) * 1000;
-    const bigeminy = this.meanBigeminy / started;
-    const decision = bigeminy >= DELTA ? irregular : bigeminy;
-    const score = 1 / (1 + Math.exp(-SLOPE * (decision - ETA)));
+    if (this.count < HINT_BEATS) return null;
+
+    const beats = this.count < WINDOW_BEATS ? HINT_BEATS : WINDOW_BEATS;
+    const oldest = this.count - beats;
+    let sum = 0;
+    for (let i = 0; i < beats; i++) {
+      const value = this.rr[(oldest + i) % WINDOW_BEATS]!;
+      this.ordered[i] = value;
+      sum += value;
+    }
+    const meanMs = sum / beats;
+    const fit = beats === WINDOW_BEATS ? FIT_60 : FIT_30;
+    const evidence =
+      fit.entropy * entropyCoefficient(this.ordered, beats, meanMs) +
+      fit.logMeanS * Math.log(meanMs / 1000) +
+      fit.constant;
     return {
       tMs,
-      label: decision > ETA ? 'afib' : 'regular',
-      score,
-      windowBeats: WINDOW_BEATS,
-      windowStartMs: this.times[this.count % WINDOW_BEATS]!,
+      label: evidence > 0 ? 'afib' : 'regular',
+      score: 1 / (1 + Math.exp(-evidence)),
+      windowBeats: beats,
+      windowStartMs: this.times[oldest % WINDOW_BEATS]!,
     };
-  }
-
-  /** Share of the pairs among the last eight median-filtered intervals that differ by more than 30 ms. */
-  private irregularity(): number {
-    let differ = 0;
-    for (let i = 0; i < N; i++) {
-      for (let j = i + 1; j < N; j++) if (Math.abs(this.filtered[i]! - this.filtered[j]!) > GAMMA_MS) differ++;
-    }
-    return (2 * differ) / (N * (N - 1));
-  }
-
-  /** Small where a median filter changes nothing in sum: in sinus rhythm, and in bigeminy, which it must tell apart. */
-  private bigeminy(): number {
-    let filtered = 0;
-    let raw = 0;
-    for (let i = 0; i < N; i++) {
-      filtered += this.filtered[i]!;
-      raw += this.rr[i]!;
-    }
-    return (filtered / raw - 1) ** 2;
   }
 }
 
-function medianOf3(a: number, b: number, c: number): number {
-  return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+/**
+ * CoSEn with m = 1: sample entropy, made comparable over the tolerance (2r) and over the rate (mean interval). Half a
+ * match is added to both counts, so that a window without any match has a finite, high value.
+ */
+function entropyCoefficient(rrMs: Float64Array, count: number, meanMs: number): number {
+  let one = 0;
+  let two = 0;
+  for (let i = 0; i < count - 1; i++) {
+    const here = rrMs[i]!;
+    const next = rrMs[i + 1]!;
+    for (let j = i + 1; j < count - 1; j++) {
+      if (Math.abs(here - rrMs[j]!) > MATCH_MS) continue;
+      one++;
+      if (Math.abs(next - rrMs[j + 1]!) <= MATCH_MS) two++;
+    }
+  }
+  return Math.log((one + 0.5) / (two + 0.5)) + Math.log(2 * MATCH_MS) - Math.log(meanMs);
 }
