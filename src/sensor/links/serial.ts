@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import type { SerialSettings } from '../../domain/reading.js';
+import { hangUpBinding } from './hang-up.js';
 import { type Link, LinkError, type LinkHandlers, type OpenLink } from './link.js';
 
 export interface SerialLinkOptions extends SerialSettings {
@@ -12,7 +13,9 @@ export interface SerialLinkOptions extends SerialSettings {
 }
 
 /** The part of `SerialPort` in use, so that a test can bring its own port. */
-export type PortFactory = (options: ConstructorParameters<typeof SerialPort>[0]) => SerialPort;
+export type PortFactory = (
+  options: ConstructorParameters<typeof SerialPort>[0] & { readonly binding: typeof SerialPort.binding },
+) => SerialPort;
 
 /** A serial port, by `serialport`. */
 export class SerialLink implements Link {
@@ -29,7 +32,15 @@ export class SerialLink implements Link {
     const { path, baudRate, dataBits, parity, stopBits, dtr, rts } = this.options;
     const resolved = await realpath(path).catch(() => path);
     // A new object each time: an old one keeps unsent bytes and would send them, stale, after the reopen.
-    const port = this.createPort({ path: resolved, baudRate, dataBits, parity, stopBits, autoOpen: false });
+    const port = this.createPort({
+      binding: hangUpBinding,
+      path: resolved,
+      baudRate,
+      dataBits,
+      parity,
+      stopBits,
+      autoOpen: false,
+    });
     let closing = false;
     let told = false;
     // Always listened to: an 'error' without a listener would end the process.
@@ -68,7 +79,7 @@ export class SerialLink implements Link {
 /** Turns serialport's message into what is wrong and what to do. */
 export function explainOpenError(error: Error, path: string): LinkError {
   const text = error.message;
-  if (/No such file|ENOENT/.test(text)) {
+  if (/No such (file|device)|Not a directory|ENOENT|ENODEV|ENXIO|ENOTDIR/.test(text)) {
     return new LinkError('absent', `${path} is not there: is the sensor plugged in? \`slothd ports\` lists what is.`);
   }
   if (/Permission denied|EACCES/.test(text)) {
@@ -77,7 +88,7 @@ export function explainOpenError(error: Error, path: string): LinkError {
       `${path} may not be opened by this user: \`sudo usermod -aG dialout $USER\` (Arch: uucp), then log in again.`,
     );
   }
-  if (/Cannot lock port|temporarily unavailable|EBUSY/.test(text)) {
+  if (/Cannot lock port|temporarily unavailable|resource busy|EBUSY/.test(text)) {
     return new LinkError('busy', `${path} is held by another program; \`fuser -v ${path}\` names it.`);
   }
   if (/Inappropriate ioctl|Is a directory|ENOTTY|EISDIR/.test(text)) {
