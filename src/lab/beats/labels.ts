@@ -21,19 +21,19 @@ export function labelCandidates(signal: Float32Array, rateHz: number, reference:
   const front = new FrontEnd();
   const at: number[] = [];
   const strength: number[] = [];
-  const step = (source: Float64Array, index: number) => {
-    const c = front.push(source, index);
+  const step = (source: Float64Array) => {
+    const c = front.push(source);
     if (c < 0) return;
     at.push(c);
     strength.push(front.energy[c & 1023]! + 0.2 * front.slow[c & 1023]!);
   };
   for (let i = 0; i < signal.length; i++) {
-    const made = lead.push(signal[i]!);
-    for (let k = 0; k < made; k++) step(lead.out, k);
+    if (!lead.push(signal[i]!)) continue;
+    while (lead.next()) step(lead.out);
   }
   const { samplesPerStep: per, start } = lead;
   const rest = new Float64Array([front.n >= 0 ? front.z[front.n & 1023]! : 0]);
-  for (let k = 0; k < 64; k++) step(rest, 0);
+  for (let k = 0; k < 64; k++) step(rest);
 
   const labels = new Uint8Array(signal.length + Math.ceil(64 * per) + 1);
   const nativeOf = (c: number) => start + Math.round(c * per);

@@ -24,7 +24,7 @@ interface Strip {
 }
 
 /** Share of beats in a mixed lead that are shown from another angle, as an aberrant beat would look. */
-const ODD_SHARE = 0.12;
+const ODD_SHARE = 0.08;
 
 /**
  * The forms in which a record is shown: as it is (weight 1); with noise (0.5); and twice as another lead, a mix of its two

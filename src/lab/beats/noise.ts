@@ -26,7 +26,7 @@ export function qrsHeight(signal: Float32Array, reference: ReferenceBeats): numb
 }
 
 /**
- * Adds stretches of noise (15-90 s, with clean stretches as long between them) at signal-to-noise ratios of -6 to 15 dB,
+ * Adds stretches of noise (15-90 s, with clean stretches as long between them) at signal-to-noise ratios of -3 to 18 dB,
  * counted as WFDB's nst does: signal power is (QRS height)^2 / 8.
  */
 export function addNoise(
@@ -42,15 +42,15 @@ export function addNoise(
     const length = Math.min(out.length - at, Math.floor(between(random, 15, 90) * rateHz));
     const noise = new Float32Array(length);
     const kind = random();
-    if (kind < 0.25) addRecorded(noise, rateHz, recorded, random);
-    else if (kind < 0.6) addPulses(noise, rateHz, random);
+    if (kind < 0.3) addRecorded(noise, rateHz, recorded, random);
+    else if (kind < 0.55) addPulses(noise, rateHz, random);
     else if (kind < 0.8) addLowPass(noise, rateHz, random);
     else {
       addPulses(noise, rateHz, random);
       addLowPass(noise, rateHz, random);
       if (random() < 0.5) addRecorded(noise, rateHz, recorded, random);
     }
-    const snrDb = between(random, -6, 15);
+    const snrDb = between(random, -3, 18);
     const wanted = (height / Math.sqrt(8)) * 10 ** (-snrDb / 20);
     const gain = wanted / Math.max(1e-9, rms(noise));
     for (let i = 0; i < length; i++) out[at + i] = out[at + i]! + gain * noise[i]!;
@@ -75,39 +75,24 @@ function addRecorded(noise: Float32Array, rateHz: number, recorded: readonly Rec
   addScaled(noise, piece);
 }
 
-/**
- * Bumps of 30-280 ms, up, down or both in turn, at random or in step (a walker's electrode moves with every stride): the noise
- * that looks most like beats.
- */
+/** Bumps of 30-280 ms, up or down, steep or slow on either side, at random times: like a shifting electrode. */
 function addPulses(noise: Float32Array, rateHz: number, random: Random): void {
-  const strides = random() < 0.5;
-  const meanS = strides ? between(random, 0.35, 1.4) : 1 / between(random, 0.3, 4);
-  const usual = aPulse(random, rateHz);
+  const perSecond = between(random, 0.3, 4);
   const piece = new Float32Array(noise.length);
-  let t = meanS * random();
+  let t = 0;
   for (;;) {
-    t += strides ? meanS * (1 + 0.15 * normal(random)) : -meanS * Math.log(1 - random());
+    t += -Math.log(1 - random()) / perSecond;
     const at = Math.floor(t * rateHz);
     if (at >= noise.length) break;
-    if (at < 0) continue;
-    const { rise, fall, size, bothWays } = strides && random() < 0.8 ? usual : aPulse(random, rateHz);
-    const gain = size * between(random, 0.7, 1.3);
+    const rise = between(random, 0.015, 0.14) * rateHz;
+    const fall = between(random, 0.015, 0.14) * rateHz;
+    const size = (random() < 0.5 ? -1 : 1) * between(random, 0.3, 1.5);
     for (let i = 0; i < rise + fall && at + i < noise.length; i++) {
       const phase = i < rise ? (i / rise) * 0.5 : 0.5 + ((i - rise) / fall) * 0.5;
-      const v = bothWays ? Math.sin(2 * Math.PI * phase) : Math.sin(Math.PI * phase) ** 2;
-      piece[at + i] = piece[at + i]! + gain * v;
+      piece[at + i] = piece[at + i]! + size * Math.sin(Math.PI * phase) ** 2;
     }
   }
   addScaled(noise, piece);
-}
-
-function aPulse(random: Random, rateHz: number) {
-  return {
-    rise: between(random, 0.015, 0.14) * rateHz,
-    fall: between(random, 0.015, 0.14) * rateHz,
-    size: (random() < 0.5 ? -1 : 1) * between(random, 0.3, 1.5),
-    bothWays: random() < 0.4,
-  };
 }
 
 /** White noise through two one-pole low passes of 0.5-12 Hz. */

@@ -35,11 +35,11 @@ const OUTLINES: readonly Ratio[] = [
  * @returns `WEIGHT_COUNT` weights
  */
 export function trainBeatVerifier(options: BeatTrainingOptions): Float64Array {
-  const { records, noise, seed = 1, rounds = 2, epochs = 3, log = () => {} } = options;
+  const { records, noise, seed = 1, rounds = 3, epochs = 3, log = () => {} } = options;
   const random = seededRandom(seed);
   const hiddenTogether = OUTLINES.map((name) => RATIOS.indexOf(name));
   const fitTo = (sets: Examples[], times: number, from?: Float64Array) =>
-    trainMlp(sets, { epochs: times, random, from, hiddenTogether, togetherDropout: 0.25 });
+    trainMlp(sets, { epochs: times, random, from, hiddenTogether, togetherDropout: 0.15 });
 
   let weights: Float64Array | undefined;
   let before: Examples | null = null;

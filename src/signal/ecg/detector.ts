@@ -91,8 +91,8 @@ export class EcgBeatDetector {
 
   /** Takes the next sample. One that is not finite counts, but is replaced by the last one that was. */
   push(value: number): void {
-    const made = this.lead.push(value);
-    for (let i = 0; i < made; i++) this.step(this.lead.out, i);
+    if (!this.lead.push(value)) return;
+    while (this.lead.next()) this.step();
   }
 
   /**
@@ -109,7 +109,7 @@ export class EcgBeatDetector {
       const out = this.lead.out;
       out[0] = this.front.z[this.front.n & MASK]!;
       const extra = LOOK_AHEAD + 36 + (this.state.ready ? 0 : LEARN_FOR);
-      for (let i = 0; i < extra; i++) this.step(out, 0);
+      for (let i = 0; i < extra; i++) this.step();
     }
     this.endSession();
   }
@@ -127,10 +127,10 @@ export class EcgBeatDetector {
     this.greatest.fill(0);
   }
 
-  /** One sample of the 128 Hz lead. */
-  private step(source: Float64Array, at: number): void {
+  /** Takes the 128 Hz value in `lead.out`. */
+  private step(): void {
     const front = this.front;
-    const candidate = front.push(source, at);
+    const candidate = front.push(this.lead.out);
     if (candidate >= 0) this.enqueue(candidate);
     const n = front.n;
     if (!this.state.ready) this.learnLevels();

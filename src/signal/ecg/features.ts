@@ -94,9 +94,9 @@ export class FeatureMaker {
     v[6] = limit(since / steps(1), 0, 3);
     v[7] = limit(state.rr0 * perRr, 0, 3);
     v[8] = logOf(state.rr / steps(1));
-    v[9] = m.outline.match(state.main, 2);
+    v[9] = m.outline.match(state.main);
     v[10] = bestMatch(m.outline, state);
-    v[11] = m.outline.match(state.odd, 1);
+    v[11] = m.outline.matchClosely(state.odd);
     v[12] = correlation(m.slowOutline, state.mainSlow);
     v[13] = reach(energy, c, -1, half) / 16;
     v[14] = reach(energy, c, 1, half) / 16;
@@ -106,7 +106,7 @@ export class FeatureMaker {
     v[18] = (c - m.beforeAt) / 32;
     v[19] = limit(logOf(energy[afterAt & MASK]!) - m.eA, -4, 3);
     v[20] = (afterAt - c) / 32;
-    v[21] = this.after.match(state.main, 1);
+    v[21] = this.after.matchClosely(state.main);
     v[22] = bestMatch(this.after, state);
     v[23] = crowd / 8;
     v[24] = limit(logOf(greatestRecent) - level, -3, 3);
@@ -132,7 +132,7 @@ export class FeatureMaker {
 function bestMatch(outline: Outline, state: BeatState): number {
   let best = -2;
   for (let i = 0; i < state.recent.length; i++) {
-    const r = outline.match(state.recent[i]!, 1);
+    const r = outline.matchClosely(state.recent[i]!);
     if (r > best) best = r;
   }
   return best;

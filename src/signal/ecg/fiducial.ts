@@ -28,6 +28,7 @@ export class Fiducial {
   private readonly upVotes = new Float64Array(2 * SPREAD + 1);
   private readonly downVotes = new Float64Array(2 * SPREAD + 1);
   private vote = 0;
+  private weight = 1;
 
   /**
    * Needs `c + 28 <= front.n`.
@@ -51,13 +52,20 @@ export class Fiducial {
   }
 
   private castVote(offset: number): void {
-    for (let i = 0; i <= 2 * SPREAD; i++) {
-      this.upVotes[i] = this.upVotes[i]! * FADE;
-      this.downVotes[i] = this.downVotes[i]! * FADE;
-    }
+    // Instead of letting all others fade, each new vote weighs more, until it is time to bring the scale back.
+    this.weight /= FADE;
+    if (this.weight > 1e6) this.rescale();
     const votes = this.up ? this.upVotes : this.downVotes;
-    votes[offset + SPREAD] = votes[offset + SPREAD]! + 1;
+    votes[offset + SPREAD] = votes[offset + SPREAD]! + this.weight;
     this.vote = this.vote * FADE + 1;
+  }
+
+  private rescale(): void {
+    for (let i = 0; i <= 2 * SPREAD; i++) {
+      this.upVotes[i] = this.upVotes[i]! / this.weight;
+      this.downVotes[i] = this.downVotes[i]! / this.weight;
+    }
+    this.weight = 1;
   }
 
   /** The extremum near the place with most votes. */

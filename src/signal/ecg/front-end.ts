@@ -16,6 +16,22 @@ const ENERGY_LAG = 21;
 /** A candidate is the greatest within this many samples (94 ms) on both sides. */
 const PEAK_REACH = 12;
 
+/** Places in `work`: rings of 64, then the running sums. */
+const SHORT = 63;
+const M5 = 0;
+const M13 = 64;
+const DIFFERENCE = 128;
+const ENERGY_9 = 192;
+const SLOW_PART = 256;
+const PEAKINESS = 320;
+const SUMS = 384;
+const SUM_5 = SUMS;
+const SUM_13 = SUMS + 1;
+const SUM_33 = SUMS + 2;
+const SUM_ENERGY_9 = SUMS + 3;
+const SUM_ENERGY_7 = SUMS + 4;
+const SUM_SLOW_11 = SUMS + 5;
+
 /**
  * The filters, all moving averages (after the integer filters of Pan and Tompkins 1985, with centred windows, so that the
  * delays cancel), at 128 Hz. For sample k:
@@ -36,75 +52,61 @@ export class FrontEnd {
   readonly m33 = new Float64Array(HISTORY);
   readonly energy = new Float64Array(HISTORY);
   readonly slow = new Float64Array(HISTORY);
-  private readonly m5 = new Float64Array(HISTORY);
-  private readonly m13 = new Float64Array(HISTORY);
-  private readonly difference = new Float64Array(HISTORY);
-  private readonly energy9 = new Float64Array(HISTORY);
-  private readonly slowPart = new Float64Array(HISTORY);
-  private readonly peakiness = new Float64Array(HISTORY);
-  private sum5 = 0;
-  private sum13 = 0;
-  private sum33 = 0;
-  private sumEnergy9 = 0;
-  private sumEnergy7 = 0;
-  private sumSlow11 = 0;
+  /** Short-lived histories and running sums, in one array: the compiler then checks its bounds and finds its place once. */
+  private readonly work = new Float64Array(SUMS + 6);
 
   /** Forget the past, as if the signal had always been 0; the next sample has index 0. */
   restart(): void {
     this.n = -1;
-    for (const ring of [
-      this.z,
-      this.a,
-      this.m33,
-      this.energy,
-      this.slow,
-      this.m5,
-      this.m13,
-      this.difference,
-      this.energy9,
-      this.slowPart,
-      this.peakiness,
-    ]) {
-      ring.fill(0);
-    }
-    this.renewSums();
+    this.z.fill(0);
+    this.a.fill(0);
+    this.m33.fill(0);
+    this.energy.fill(0);
+    this.slow.fill(0);
+    this.work.fill(0);
   }
 
   /**
-   * Takes the sample `source[at]`; as an array and an index, because a fraction handed over alone would be boxed.
+   * Takes the sample `source[0]`.
    * Returns the index of a candidate that became certain with it (33 samples back), or -1.
    */
-  push(source: Float64Array, at: number): number {
+  push(source: Float64Array): number {
     const n = ++this.n;
-    const value = source[at]!;
-    const { z, a, m5, m13, m33, difference, energy, energy9, slow, slowPart, peakiness } = this;
+    const value = source[0]!;
+    const { z, a, m33, energy, slow, work: w } = this;
     z[n & MASK] = value;
-    this.sum5 += value - z[(n - 5) & MASK]!;
-    this.sum13 += value - z[(n - 13) & MASK]!;
-    this.sum33 += value - z[(n - 33) & MASK]!;
-    m5[(n - 2) & MASK] = this.sum5 / 5;
-    const average13 = this.sum13 / 13;
-    m13[(n - 6) & MASK] = average13;
-    const average33 = this.sum33 / 33;
+    const sum5 = w[SUM_5]! + value - z[(n - 5) & MASK]!;
+    const sum13 = w[SUM_13]! + value - z[(n - 13) & MASK]!;
+    const sum33 = w[SUM_33]! + value - z[(n - 33) & MASK]!;
+    w[SUM_5] = sum5;
+    w[SUM_13] = sum13;
+    w[SUM_33] = sum33;
+    w[M5 + ((n - 2) & SHORT)] = sum5 * (1 / 5);
+    const average13 = sum13 * (1 / 13);
+    w[M13 + ((n - 6) & SHORT)] = average13;
+    const average33 = sum33 * (1 / 33);
     m33[(n - 16) & MASK] = average33;
 
-    const newestDifference = m5[(n - 6) & MASK]! - average13;
-    difference[(n - 6) & MASK] = newestDifference;
-    const newestA = (newestDifference + difference[(n - 7) & MASK]! + difference[(n - 8) & MASK]!) / 3;
+    const difference = w[M5 + ((n - 6) & SHORT)]! - average13;
+    w[DIFFERENCE + ((n - 6) & SHORT)] = difference;
+    const newestA = (difference + w[DIFFERENCE + ((n - 7) & SHORT)]! + w[DIFFERENCE + ((n - 8) & SHORT)]!) * (1 / 3);
     a[(n - 7) & MASK] = newestA;
 
-    this.sumEnergy9 += Math.abs(newestA) - Math.abs(a[(n - 16) & MASK]!);
-    const newestEnergy9 = this.sumEnergy9 / 9;
-    energy9[(n - 11) & MASK] = newestEnergy9;
-    this.sumEnergy7 += newestEnergy9 - energy9[(n - 18) & MASK]!;
-    energy[(n - 14) & MASK] = this.sumEnergy7 > 0 ? this.sumEnergy7 / 7 : 0;
+    const sumEnergy9 = w[SUM_ENERGY_9]! + Math.abs(newestA) - Math.abs(a[(n - 16) & MASK]!);
+    w[SUM_ENERGY_9] = sumEnergy9;
+    const energy9 = sumEnergy9 * (1 / 9);
+    w[ENERGY_9 + ((n - 11) & SHORT)] = energy9;
+    const sumEnergy7 = w[SUM_ENERGY_7]! + energy9 - w[ENERGY_9 + ((n - 18) & SHORT)]!;
+    w[SUM_ENERGY_7] = sumEnergy7;
+    energy[(n - 14) & MASK] = Math.max(0, sumEnergy7 * (1 / 7));
 
-    const newestSlow = Math.abs(m13[(n - 16) & MASK]! - average33);
-    slowPart[(n - 16) & MASK] = newestSlow;
-    this.sumSlow11 += newestSlow - slowPart[(n - 27) & MASK]!;
-    const slowNow = this.sumSlow11 > 0 ? this.sumSlow11 / 11 : 0;
+    const slowPart = Math.abs(w[M13 + ((n - 16) & SHORT)]! - average33);
+    w[SLOW_PART + ((n - 16) & SHORT)] = slowPart;
+    const sumSlow11 = w[SUM_SLOW_11]! + slowPart - w[SLOW_PART + ((n - 27) & SHORT)]!;
+    w[SUM_SLOW_11] = sumSlow11;
+    const slowNow = Math.max(0, sumSlow11 * (1 / 11));
     slow[(n - ENERGY_LAG) & MASK] = slowNow;
-    peakiness[(n - ENERGY_LAG) & MASK] = energy[(n - ENERGY_LAG) & MASK]! + 0.2 * slowNow;
+    w[PEAKINESS + ((n - ENERGY_LAG) & SHORT)] = energy[(n - ENERGY_LAG) & MASK]! + 0.2 * slowNow;
 
     if ((n & (RENEW_EVERY - 1)) === 0) this.renewSums();
     return this.peakAt(n - ENERGY_LAG - PEAK_REACH);
@@ -118,7 +120,7 @@ export class FrontEnd {
     let here = z[(k - 7) & MASK]!;
     for (let i = k - 7; i <= k + 7; i++) {
       const right = z[(i + 1) & MASK]!;
-      sum += Math.abs(here - (left + here + right) / 3);
+      sum += Math.abs(here - (left + here + right) * (1 / 3));
       left = here;
       here = right;
     }
@@ -126,31 +128,32 @@ export class FrontEnd {
   }
 
   private peakAt(c: number): number {
-    const f = this.peakiness;
-    const top = f[c & MASK]!;
-    if (!(top > SILENCE && top > f[(c - 1) & MASK]! && top >= f[(c + 1) & MASK]!)) return -1;
+    const w = this.work;
+    const top = w[PEAKINESS + (c & SHORT)]!;
+    if (top <= SILENCE || top <= w[PEAKINESS + ((c - 1) & SHORT)]! || top < w[PEAKINESS + ((c + 1) & SHORT)]!)
+      return -1;
     for (let i = 2; i <= PEAK_REACH; i++) {
-      if (f[(c - i) & MASK]! >= top || f[(c + i) & MASK]! > top) return -1;
+      if (w[PEAKINESS + ((c - i) & SHORT)]! >= top || w[PEAKINESS + ((c + i) & SHORT)]! > top) return -1;
     }
     return c;
   }
 
   private renewSums(): void {
-    const n = this.n;
-    this.sum5 = sumBack(this.z, n, 5);
-    this.sum13 = sumBack(this.z, n, 13);
-    this.sum33 = sumBack(this.z, n, 33);
+    const { n, work: w } = this;
+    w[SUM_5] = sumBack(this.z, 0, MASK, n, 5);
+    w[SUM_13] = sumBack(this.z, 0, MASK, n, 13);
+    w[SUM_33] = sumBack(this.z, 0, MASK, n, 33);
     let sum = 0;
     for (let k = n - 15; k <= n - 7; k++) sum += Math.abs(this.a[k & MASK]!);
-    this.sumEnergy9 = sum;
-    this.sumEnergy7 = sumBack(this.energy9, n - 11, 7);
-    this.sumSlow11 = sumBack(this.slowPart, n - 16, 11);
+    w[SUM_ENERGY_9] = sum;
+    w[SUM_ENERGY_7] = sumBack(w, ENERGY_9, SHORT, n - 11, 7);
+    w[SUM_SLOW_11] = sumBack(w, SLOW_PART, SHORT, n - 16, 11);
   }
 }
 
-/** Sum of `count` values of a ring that end with index `last`. */
-function sumBack(ring: Float64Array, last: number, count: number): number {
+/** Sum of `count` values that end with index `last`, of the ring of `mask + 1` values that starts at `from`. */
+function sumBack(values: Float64Array, from: number, mask: number, last: number, count: number): number {
   let sum = 0;
-  for (let k = last - count + 1; k <= last; k++) sum += ring[k & MASK]!;
+  for (let k = last - count + 1; k <= last; k++) sum += values[from + (k & mask)]!;
   return sum;
 }

@@ -15,8 +15,8 @@ const KEPT_SECONDS = 8;
  * costs no precision.
  */
 export class Lead {
-  /** What the last `push` completed: `out[0 .. made-1]`. */
-  readonly out: Float64Array;
+  /** The 128 Hz value that `next` made, in `out[0]`: in an array, because a fraction handed over alone would be boxed. */
+  readonly out = new Float64Array(1);
   /** Native samples per detector sample. */
   readonly samplesPerStep: number;
   /** Samples pushed so far. */
@@ -30,7 +30,6 @@ export class Lead {
   /** How far the triangle reaches to each side. */
   private readonly reach: number;
   private offset = 0;
-  private held = 0;
   private steps = 0;
   /** Native position of the next 128 Hz value, and the index whose push completes it. */
   private position = 0;
@@ -45,7 +44,6 @@ export class Lead {
     const width = Math.max(1, 2 * Math.round((this.samplesPerStep - 1) / 2) + 1);
     this.reach = width - 1;
     this.taps = Float64Array.from({ length: 2 * width - 1 }, (_, i) => (width - Math.abs(i - width + 1)) / width ** 2);
-    this.out = new Float64Array(Math.ceil(1 / this.samplesPerStep) + 1);
     const size = 2 ** Math.ceil(Math.log2(KEPT_SECONDS * rateHz + 4 * width));
     this.ring = new Float64Array(size);
     this.mask = size - 1;
@@ -54,26 +52,33 @@ export class Lead {
   /** Forget the past: the next finite sample begins a session. */
   restart(): void {
     this.start = -1;
+    this.dueAt = 0;
+  }
+
+  /** Takes one sample. Returns whether it makes a 128 Hz value due: then call `next` until it returns false. */
+  push(value: number): boolean {
+    const index = this.pushed++;
+    // Whether it is a number at all is seen when it is used: this runs for every sample.
+    this.ring[index & this.mask] = value;
+    return index >= this.dueAt;
   }
 
   /**
-   * Takes one sample and returns how many 128 Hz values it completed. A value that is not finite is replaced by the last
-   * one that was; before the first finite one nothing comes out.
+   * Puts the next 128 Hz value that is due into `out[0]`, or returns false. A value that is not finite counts as the one
+   * before it; before the first finite one nothing is due.
    */
-  push(value: number): number {
-    const index = this.pushed++;
-    if (value - value === 0) {
-      this.held = value > LARGEST ? LARGEST : Math.max(value, -LARGEST);
-      if (this.start < 0) this.begin(index);
+  next(): boolean {
+    const newest = this.pushed - 1;
+    if (newest < this.dueAt || (this.start < 0 && !this.begin(newest))) return false;
+    if (newest < this.dueAt) return false;
+    this.interpolate();
+    if (!(Math.abs(this.out[0]!) < LARGEST)) {
+      this.repair();
+      this.interpolate();
     }
-    this.ring[index & this.mask] = this.held;
-    if (index < this.dueAt || this.start < 0) return 0;
-    let made = 0;
-    do {
-      this.out[made++] = this.interpolated() - this.offset;
-      this.schedule();
-    } while (index >= this.dueAt);
-    return made;
+    this.position = this.start + ++this.steps * this.samplesPerStep;
+    this.dueAt = Math.ceil(this.position) + this.reach;
+    return true;
   }
 
   /** Index of the highest (or lowest) value, smoothed by [1 2 1], within `reach` samples of `centre`. */
@@ -87,8 +92,8 @@ export class Lead {
     for (let i = from; i <= to; i++) {
       const v =
         sign * (this.ring[(i - 1) & this.mask]! + 2 * this.ring[i & this.mask]! + this.ring[(i + 1) & this.mask]!);
-      // The newest sample has no right neighbour yet.
-      if (v > top && (i < newest || i === from)) {
+      // The newest sample has no right neighbour yet; one that was never used may still be no number.
+      if (v > top && v < 4 * LARGEST && (i < newest || i === from)) {
         top = v;
         best = i;
       }
@@ -96,23 +101,31 @@ export class Lead {
     return best;
   }
 
-  private begin(index: number): void {
+  /** Begins a session, as if its first value had always been there. Returns whether it can be a first one. */
+  private begin(index: number): boolean {
+    const first = this.ring[index & this.mask]!;
+    if (!Number.isFinite(first)) return false;
     this.start = index;
-    this.offset = this.held;
-    // As if the first value had always been there.
-    for (let i = 1; i <= this.reach + 1; i++) this.ring[(index - i) & this.mask] = this.held;
+    this.offset = clamp(first);
+    for (let i = 0; i <= this.reach + 1; i++) this.ring[(index - i) & this.mask] = this.offset;
     this.steps = 0;
     this.position = index;
     this.dueAt = index + this.reach;
+    return true;
   }
 
-  private schedule(): void {
-    this.position = this.start + ++this.steps * this.samplesPerStep;
-    this.dueAt = Math.ceil(this.position) + this.reach;
+  /** Replaces what is not finite or absurdly large among the samples the next value is made of. */
+  private repair(): void {
+    const { ring, mask } = this;
+    for (let i = this.dueAt - 2 * this.reach - 1; i <= this.dueAt; i++) {
+      const value = ring[i & mask]!;
+      const before = ring[(i - 1) & mask]!;
+      ring[i & mask] = clamp(Number.isFinite(value) ? value : Number.isFinite(before) ? before : this.offset);
+    }
   }
 
-  /** The triangle-smoothed lead at `position`, between two samples linearly. */
-  private interpolated(): number {
+  /** Puts the triangle-smoothed lead at `position`, between two samples linearly, into `out[0]`. */
+  private interpolate(): void {
     const { ring, mask, taps } = this;
     const right = this.dueAt - this.reach;
     const fraction = right - this.position;
@@ -125,6 +138,10 @@ export class Lead {
       last = ring[(first + i) & mask]!;
       value += taps[i]! * last;
     }
-    return value - fraction * (value - before);
+    this.out[0] = value - fraction * (value - before) - this.offset;
   }
+}
+
+function clamp(value: number): number {
+  return Math.min(Math.max(value, -LARGEST), LARGEST);
 }

@@ -132,7 +132,7 @@ export class BeatState {
     const outline = m.outline;
     const recent = this.recent[this.turn]!;
     this.turn = (this.turn + 1) % RECENT;
-    const likeness = this.hasMain ? outline.match(this.main, 2) : -1;
+    const likeness = this.hasMain ? outline.match(this.main) : -1;
     let place = -1;
     if (!this.hasMain || likeness >= SAME_SHAPE) {
       const shift = this.hasMain ? outline.bestShift : 0;
@@ -143,7 +143,7 @@ export class BeatState {
       this.sinceMain = 0;
     } else {
       this.sinceMain++;
-      if (this.hasOdd) outline.match(this.odd, 2);
+      if (this.hasOdd) outline.match(this.odd);
       outline.blendInto(this.odd, this.hasOdd ? 0.35 : 1, this.hasOdd ? outline.bestShift : 0);
       this.hasOdd = true;
       if (this.sinceMain >= SWAP_AFTER) {
@@ -174,6 +174,5 @@ export class BeatState {
 }
 
 export function limit(x: number, low: number, high: number): number {
-  if (x < low) return low;
-  return x > high ? high : x;
+  return Math.min(Math.max(x, low), high);
 }
