@@ -1,9 +1,10 @@
 import { ConfigError, type ConfigProblem } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { FORMATS } from '../sensor/formats/registry.js';
+import { rateProblem } from './waveform-rate.js';
 
 /**
- * What the schema cannot know: that each sensor's format exists and understands its options.
+ * What the schema cannot know: that each sensor's format exists, understands its options, and yields a usable rate.
  * @throws ConfigError
  */
 export function checkSensors(config: Config, file: string): void {
@@ -28,7 +29,10 @@ export function checkSensors(config: Config, file: string): void {
       }
     }
     try {
-      format.carries(sensor.options);
+      const { waveform } = format.carries(sensor.options);
+      const rateHz = sensor.rateHz ?? waveform?.rateHz ?? null;
+      const wrong = waveform && rateHz !== null ? rateProblem(waveform.kind, rateHz) : null;
+      if (wrong) problem(`sensors.${index}.${sensor.rateHz === undefined ? 'options.rateHz' : 'rateHz'}`, wrong);
     } catch (error) {
       problem(`sensors.${index}.options`, (error as Error).message);
     }

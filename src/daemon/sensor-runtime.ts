@@ -10,6 +10,7 @@ import { LinkSupervisor } from '../sensor/supervisor.js';
 import type { Metrics } from '../watch/metrics.js';
 import type { BeatClassifier } from './beat-classifier.js';
 import { Pipeline, type PipelineListener } from './pipeline.js';
+import { rateProblem } from './waveform-rate.js';
 
 export interface SensorRuntimeOptions {
   readonly settings: SensorSettings;
@@ -102,6 +103,7 @@ export class SensorRuntime {
   private opened(): void {
     this.decoder.reset();
     this.sampleClock?.restart();
+    this.rateMeter.restart();
     this.pipeline?.interrupted(this.options.clock.monotonicMs());
     this.options.log.info({ sensor: this.name, link: this.options.link.name }, 'link open');
   }
@@ -126,7 +128,16 @@ export class SensorRuntime {
     this.decoder.push(bytes);
     const rateHz = this.rateMeter.arrived(this.sink.samples - before, arrivedAtMs);
     if (rateHz === null) return;
-    this.options.log.info({ sensor: this.name, rateHz: Math.round(rateHz * 10) / 10 }, 'waveform rate measured');
+    const { log, format, settings } = this.options;
+    const kind = format.carries(settings.options).waveform?.kind ?? 'ecg';
+    const problem = rateProblem(kind, rateHz);
+    if (problem) {
+      // The device may yet speed up; until then there is no heart to see, and `no-data` says so.
+      this.rateMeter.restart();
+      log.warn({ sensor: this.name, rateHz }, `the waveform cannot be used: ${problem}`);
+      return;
+    }
+    log.info({ sensor: this.name, rateHz: Math.round(rateHz * 10) / 10 }, 'waveform rate measured');
     this.createPipeline(rateHz);
   }
 

@@ -121,18 +121,24 @@ export class ArrivalSampleClock implements SampleClock {
   }
 }
 
-/** Seconds to count samples in before a rate is believed, after a first second left to the device's start-up. */
+/** Left to the device's start-up before anything is counted. */
 const MEASURE_SKIP_MS = 1000;
-const MEASURE_MS = 3000;
+/** Samples are counted over spans of this length. */
+const MEASURE_SPAN_MS = 2000;
+/** Two spans in a row must agree within this share: a hole or a burst of kept-back bytes spoils one of them. */
+const MEASURE_AGREEMENT = 0.1;
 
 /** Measures the rate of a device that has no fixed one (an Arduino loop printing as fast as it can). */
 export class RateMeter {
   private startMs = Number.NaN;
   private count = 0;
   private fromMs = Number.NaN;
+  private lastSpan: { readonly count: number; readonly ms: number } | null = null;
 
-  /** @returns samples per second once known, else null */
+  /** @returns samples per second once known (about 5 s after the first sample), else null */
   arrived(samples: number, arrivedAtMs: StreamMs): number | null {
+    // Bytes that are no samples (another baud rate, a boot message) say nothing of a rate.
+    if (samples === 0) return null;
     if (Number.isNaN(this.startMs)) this.startMs = arrivedAtMs;
     if (arrivedAtMs - this.startMs < MEASURE_SKIP_MS) return null;
     if (Number.isNaN(this.fromMs)) {
@@ -140,7 +146,22 @@ export class RateMeter {
       return null;
     }
     this.count += samples;
-    const spanMs = arrivedAtMs - this.fromMs;
-    return spanMs >= MEASURE_MS ? (this.count * 1000) / spanMs : null;
+    const ms = arrivedAtMs - this.fromMs;
+    if (ms < MEASURE_SPAN_MS) return null;
+    const last = this.lastSpan;
+    const span = { count: this.count, ms };
+    this.lastSpan = span;
+    this.count = 0;
+    this.fromMs = arrivedAtMs;
+    if (!last || Math.abs((span.count / span.ms) * (last.ms / last.count) - 1) > MEASURE_AGREEMENT) return null;
+    return ((span.count + last.count) * 1000) / (span.ms + last.ms);
+  }
+
+  /** The link was opened anew, or what was measured cannot be: counting begins again. */
+  restart(): void {
+    this.startMs = Number.NaN;
+    this.fromMs = Number.NaN;
+    this.count = 0;
+    this.lastSpan = null;
   }
 }

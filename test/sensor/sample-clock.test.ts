@@ -85,10 +85,37 @@ describe('exactSampleClock', () => {
 });
 
 describe('RateMeter', () => {
+  /** Chunks of 20 ms, as a device of `rateHz` sends them; `skip` tells which moments bring nothing. */
+  function measure(meter: RateMeter, rateHz: number, fromMs: number, skip = (_ms: number) => false): number | null {
+    let sent = 0;
+    for (let ms = 0; ms < 20_000; ms += 20) {
+      const due = Math.floor((ms * rateHz) / 1000);
+      const samples = skip(ms) ? 0 : due - sent;
+      sent = due;
+      const rate = meter.arrived(samples, fromMs + ms);
+      if (rate !== null) return rate;
+    }
+    return null;
+  }
+
   it('measures after the start-up second', () => {
+    expect(measure(new RateMeter(), 250, 0)).toBeCloseTo(250, 0);
+    expect(measure(new RateMeter(), 191, 7)).toBeCloseTo(191, 0);
+  });
+
+  it('takes no rate from bytes that are no samples', () => {
+    expect(measure(new RateMeter(), 0, 0)).toBeNull();
+  });
+
+  it('is not spoilt by samples that were lost while it measured', () => {
+    expect(measure(new RateMeter(), 200, 0, (ms) => ms > 2000 && ms < 2900)).toBeCloseTo(200, 0);
+    expect(measure(new RateMeter(), 200, 0, (ms) => ms > 3800 && ms < 4600)).toBeCloseTo(200, 0);
+  });
+
+  it('begins again after a restart', () => {
     const meter = new RateMeter();
-    let rate: number | null = null;
-    for (let ms = 0; rate === null && ms < 10_000; ms += 20) rate = meter.arrived(5, ms);
-    expect(rate).toBeCloseTo(250, 0);
+    for (let ms = 0; ms < 4500; ms += 20) meter.arrived(2, ms);
+    meter.restart();
+    expect(measure(meter, 200, 30_000)).toBeCloseTo(200, 0);
   });
 });

@@ -4,12 +4,13 @@ import type { AlarmSettings } from '../../config/alarms.js';
 import type { BeatClassifier } from '../../daemon/beat-classifier.js';
 import { Pipeline } from '../../daemon/pipeline.js';
 import { alarmTraits } from '../../daemon/station.js';
+import { rateProblem } from '../../daemon/waveform-rate.js';
 import type { AlertChange, ModelRef } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { StageRecorder } from '../../domain/stage.js';
 import { exactSampleClock } from '../../sensor/sample-clock.js';
 import { ReplayEvents } from './events.js';
-import type { ReplaySource } from './source.js';
+import { ReplayError, type ReplaySource } from './source.js';
 
 export interface ReplayOptions {
   readonly alarms: AlarmSettings;
@@ -28,8 +29,15 @@ export interface ReplayOptions {
 /** Time after a record's last reading for alerts to settle before they are ended. */
 const CLOSING_MS = 100;
 
-/** Plays one record through the daemon's own pipeline on recorded time. @returns what it printed, as annotations too */
+/**
+ * Plays one record through the daemon's own pipeline on recorded time.
+ * @returns what it printed, as annotations too
+ * @throws ReplayError where the record's rate is not one the pipeline can work at
+ */
 export async function replaySource(source: ReplaySource, options: ReplayOptions): Promise<ReplayEvents> {
+  const { waveform } = source.carries;
+  const problem = waveform && rateProblem(waveform.kind, source.rateHz);
+  if (problem) throw new ReplayError(`${source.record}: ${problem}`);
   const events = new ReplayEvents(source, options.write);
   const startedMs = performance.now();
   let nowMs: StreamMs = 0;
