@@ -25,6 +25,7 @@ interface DemoOptions {
   readonly speed: number;
   readonly scenario: string;
   readonly format: string;
+  readonly board?: string;
   readonly seed: number;
   readonly brokerPort: number;
   readonly httpPort: number;
@@ -46,6 +47,7 @@ export function demoCommand(): Command {
     .option('--speed <x>', 'how much faster than life', positive, 1)
     .option('--scenario <name>', 'what the heart does', 'demo')
     .option('--format <id>', 'wire format the sensor speaks', 'protocentral')
+    .option('--board <name>', "the format's board, where it knows several (default: one that tells of lost leads)")
     .option('--seed <n>', 'another heart', Number, 1)
     .option('--broker-port <n>', 'loopback port of the broker, if it is free', Number, 1883)
     .option('--http-port <n>', 'loopback port of the dashboard; 0 takes a free one', Number, 0)
@@ -57,6 +59,8 @@ async function demo(options: DemoOptions): Promise<void> {
   const scenario = builtInScenario(options.scenario);
   if (!scenario) throw new UsageError(`no scenario '${options.scenario}'`);
   const format = findFormat(options.format);
+  const board = options.board ?? (format.id === 'protocentral' ? 'healthypi-v4' : undefined);
+  const formatOptions = board === undefined ? {} : { board };
   const stateDir = await mkdtemp(join(tmpdir(), 'slothd-demo-'));
   const broker = await startBroker(options.brokerPort);
   const port = await VirtualPort.open();
@@ -64,7 +68,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const config = configSchema.parse({
     node: 'demo',
     stateDir,
-    sensors: [{ name: SENSOR, format: format.id, link: { type: 'serial', path: port.path } }],
+    sensors: [{ name: SENSOR, format: format.id, options: formatOptions, link: { type: 'serial', path: port.path } }],
     mqtt: { url: broker.url },
     http: { port: options.httpPort },
     log: { level: 'warn' },
@@ -74,6 +78,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const heart = new SimulatedSensor({
     scenario,
     format,
+    options: formatOptions,
     seed: options.seed,
     write: (bytes) => port.write(bytes),
     pacing: time,

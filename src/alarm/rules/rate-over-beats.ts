@@ -38,13 +38,14 @@ export class RateOverBeats implements Rule {
     const { side, limitBpm, hysteresisBpm } = this.options;
     const sinceBeatMs = view.dataUntilMs - view.lastBeatMs;
     if (!(sinceBeatMs <= LONGEST_BEAT_MS)) return 'blind';
-    // The interval that is not over yet already says that the heart is no longer fast.
-    if (side === 'above' && sinceBeatMs - view.detectorDelayMs > 2 * this.limitRrMs) return 'blind';
     const bpm = 60_000 / view.beats.meanRrMs(this.intervals);
     if (Number.isNaN(bpm)) return 'blind';
     if (side === 'above') {
+      if (bpm <= limitBpm - hysteresisBpm) return 'absent';
+      // The interval that is not over yet already says that the heart is no longer fast.
+      if (sinceBeatMs - view.detectorDelayMs > 2 * this.limitRrMs) return 'holding';
       if (bpm > limitBpm && view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'shorter')) return 'present';
-      return bpm > limitBpm - hysteresisBpm ? 'holding' : 'absent';
+      return 'holding';
     }
     if (bpm < limitBpm && view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'longer')) return 'present';
     return bpm < limitBpm + hysteresisBpm ? 'holding' : 'absent';

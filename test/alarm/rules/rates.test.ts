@@ -39,6 +39,15 @@ describe('extreme-tachycardia', () => {
     expect(end!.endedMs! - backMs).toBeLessThanOrEqual(17_000);
   });
 
+  it('ends at a resting rate too, whose intervals are longer than two fast ones', () => {
+    const bench = new Bench().start().run(30_000, 165);
+    const backMs = bench.nowMs;
+    bench.run(60_000, 58);
+    const [end] = bench.ends('extreme-tachycardia');
+    expect(end?.values).toMatchObject({ endReason: 'cleared' });
+    expect(end!.endedMs! - backMs).toBeLessThanOrEqual(25_000);
+  });
+
   it('does not take T waves counted as beats for a fast heart', () => {
     const bench = new Bench().start().run(20_000, 75);
     // Every beat counted twice: the mean rate is 150, yet half of the intervals are those of a calm heart.
