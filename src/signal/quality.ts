@@ -211,9 +211,11 @@ export class EcgQuality {
 
     const was = this.noiseReasons;
     const mainsFactor = was & MAINS_BIT ? MAINS.calm : 1;
+    // Broad noise has its share at 50 Hz, too: hum is what stands out of its surroundings.
     const mains =
-      f.mains > MAINS.ofPeak * mainsFactor * height ||
-      (f.mains > MAINS.ofTotal * mainsFactor * f.total && f.total > FLAT_SHARE * height);
+      f.mains > f.highRest &&
+      (f.mains > MAINS.ofPeak * mainsFactor * height ||
+        (f.mains > MAINS.ofTotal * mainsFactor * f.total && f.total > FLAT_SHARE * height));
     let found = mains ? MAINS_BIT : 0;
     const limit = was & (NOISE | BASELINE) ? CALM_BELOW : NOISE_ABOVE;
     if (!isWave && (index > limit || high > HIGH_ALONE || swing > SWING_ALONE || tooLarge))
@@ -221,7 +223,8 @@ export class EcgQuality {
 
     if (found) {
       this.calmSeconds = 0;
-      if (++this.badSeconds >= TO_POOR || was) this.noiseReasons = found;
+      // At the start there is no good name to lose: what begins badly is never called good in between.
+      if (++this.badSeconds >= TO_POOR || was || this.meter.blocks === WINDOW_BLOCKS) this.noiseReasons = found;
     } else {
       this.badSeconds = 0;
       if (++this.calmSeconds >= TO_GOOD) this.noiseReasons = 0;
