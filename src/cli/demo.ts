@@ -8,6 +8,7 @@ import { configSchema } from '../config/schema.js';
 import { Daemon } from '../daemon/daemon.js';
 import { systemOutside } from '../daemon/outside.js';
 import { systemClock, systemTimers } from '../daemon/system-clock.js';
+import type { FormatOptions } from '../domain/reading.js';
 import { findFormat } from '../sensor/formats/registry.js';
 import { builtInScenario } from '../simulator/scenario.js';
 import { SimulatedSensor } from '../simulator/sensor.js';
@@ -60,7 +61,7 @@ async function demo(options: DemoOptions): Promise<void> {
   if (!scenario) throw new UsageError(`no scenario '${options.scenario}'`);
   const format = findFormat(options.format);
   const board = options.board ?? (format.id === 'protocentral' ? 'healthypi-v4' : undefined);
-  const formatOptions = board === undefined ? {} : { board };
+  const formatOptions: FormatOptions = board === undefined ? {} : { board };
   const stateDir = await mkdtemp(join(tmpdir(), 'slothd-demo-'));
   const broker = await startBroker(options.brokerPort);
   const port = await VirtualPort.open();
