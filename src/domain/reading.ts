@@ -94,6 +94,8 @@ export interface Format {
   /** One line for a person: device family and mode. */
   readonly title: string;
   readonly serial: SerialSettings;
+  /** Port settings where they depend on the options (a family of boards); callers ask it first and `serial` else. */
+  serialFor?(options: FormatOptions): SerialSettings;
   /** No valid frame for this long means the link is dead: 5 s for waveforms, 15 s for 1 Hz formats. */
   readonly silenceMs: number;
   /** Options this format understands, for `check` and for the docs: name -> meaning with default. */

@@ -98,7 +98,8 @@ describe.each([...FORMATS.values()].map((format) => ({ id: format.id, format }))
     const frames = sink.frames;
     const segment = { contact: true, hrBpm: 72, spo2: 97, battery: 50, seed: 5 };
     const valid = encodeFrames(format, options, (encoder) => {
-      play(segment, format.carries(options), encoder, { samples: [], beatsAt: [], rrMs: [] });
+      const truth = { samples: [], beatsAt: [], rrMs: [] };
+      play(segment, format.carries(options), encoder, truth, traitsOf(format.id).samplesPerPacket);
     });
     for (const bytes of valid) decoder.push(bytes);
     expect(sink.frames - frames).toBeGreaterThanOrEqual(valid.length - 2);

@@ -1,5 +1,6 @@
 import type { Carries, Decoder, DropReason, Format, FormatOptions, ReadingSink } from '../../domain/reading.js';
 import { MOST_RR_PER_PAYLOAD, readHeartRatePayload, writeHeartRatePayload } from './heart-rate-payload.js';
+import { readHex, toHex } from './hex-digits.js';
 import { readHrmSentence } from './hrm-sentence.js';
 import { IgnoringSink, toField } from './ignoring-sink.js';
 import { LineFramer } from './line-framer.js';
@@ -88,11 +89,8 @@ class BleHrmDecoder implements Decoder {
   }
 
   private hex(text: string, timeMs: number): DropReason | null {
-    const digits = text.replaceAll(/[\s:-]/g, '');
-    if (!/^[0-9A-Fa-f]*$/.test(digits)) return 'not-a-number';
-    const length = digits.length / 2;
-    if (!Number.isInteger(length) || length > LONGEST_PAYLOAD_BYTES) return 'framing';
-    for (let i = 0; i < length; i++) this.payload[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
+    const length = readHex(text, this.payload);
+    if (typeof length === 'string') return length;
     // The time belongs to the reading, so it waits until the payload is known to be one.
     const sink = Number.isFinite(timeMs) ? timed(this.sink, timeMs) : this.sink;
     return readHeartRatePayload(this.payload, length, sink);
@@ -165,9 +163,7 @@ class BleHrmEncoder extends IgnoringSink {
       this.lines.line(nmeaSentence(`HRM,${rate},${rrMs.map((rr) => Math.round(rr)).join(',')}`));
       return;
     }
-    const hex = Buffer.from(writeHeartRatePayload(this.hrBpm, rrMs, this.on))
-      .toString('hex')
-      .toUpperCase();
+    const hex = toHex(writeHeartRatePayload(this.hrBpm, rrMs, this.on));
     if (this.style === 'json') {
       const time = Number.isNaN(this.timeMs) ? {} : { t: this.timeMs };
       this.lines.line(JSON.stringify({ ...time, src: '2a37', hex }));

@@ -1,4 +1,4 @@
-import type { Format, FormatOptions } from '../../domain/reading.js';
+import type { Format, FormatOptions, SerialSettings } from '../../domain/reading.js';
 import { ad8232 } from './ad8232.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
 import { genericText } from './generic-text.js';
@@ -27,6 +27,11 @@ export function findFormat(id: string): Format {
   return format;
 }
 
+/** The port settings of a format with these options. */
+export function serialSettings(format: Format, options: FormatOptions): SerialSettings {
+  return format.serialFor?.(options) ?? format.serial;
+}
+
 /** Throws an Error for an option the format does not know (a typing mistake would else go unnoticed) or a wrong value. */
 export function checkOptions(format: Format, options: FormatOptions): void {
   for (const name of Object.keys(options)) {
@@ -35,4 +40,6 @@ export function checkOptions(format: Format, options: FormatOptions): void {
     throw new Error(`format ${format.id} has no option ${JSON.stringify(name)}; it knows ${known}`);
   }
   format.carries(options);
+  format.serialFor?.(options);
+  format.commands?.(options);
 }

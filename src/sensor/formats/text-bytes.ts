@@ -36,3 +36,71 @@ export function findByte(bytes: Uint8Array, byte: number, from: number, to: numb
   for (let at = from; at < to; at++) if (bytes[at] === byte) return at;
   return -1;
 }
+
+/** More decimals than any sketch prints; beyond them a double would not be exact anyway. */
+const MOST_DECIMALS = 6;
+const POINT = 0x2e;
+
+/**
+ * Reads lines made of fixed labels with numbers behind them (`IR=102345, BPM=72.46`), straight from the bytes, so that a
+ * waveform printed this way makes no string per sample.
+ */
+export class LabelledNumbers {
+  /** The numbers of the last line, in the order of the labels. */
+  readonly values: Float64Array;
+  /** Where the last line's reading stopped. */
+  end = 0;
+  private readonly labels: readonly Uint8Array[];
+
+  constructor(labels: readonly string[]) {
+    this.labels = labels.map((label) => Buffer.from(label, 'latin1'));
+    this.values = new Float64Array(labels.length);
+  }
+
+  /** Reads `bytes[from..to)` and returns how many labels stood there with a number each, from the first on. */
+  read(bytes: Uint8Array, from: number, to: number): number {
+    this.end = from;
+    for (let i = 0; i < this.labels.length; i++) {
+      const label = this.labels[i]!;
+      const after = this.end + label.length;
+      if (!startsWith(bytes, this.end, to, label)) return i;
+      const value = this.number(bytes, after, to);
+      if (Number.isNaN(value)) return i;
+      this.values[i] = value;
+    }
+    return this.labels.length;
+  }
+
+  /** A decimal number at `from`; moves `end` behind it. NaN, and `end` stays, where there is none. */
+  private number(bytes: Uint8Array, from: number, to: number): number {
+    let at = from;
+    const negative = bytes[at] === MINUS;
+    if (negative) at++;
+    let value = 0;
+    let digits = 0;
+    let scale = 0;
+    for (; at < to; at++) {
+      const byte = bytes[at]!;
+      if (byte === POINT && scale === 0 && digits > 0) {
+        scale = 1;
+        continue;
+      }
+      const digit = byte - ZERO;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+      digits++;
+      if (scale > 0) scale *= 10;
+    }
+    if (digits === 0 || digits > MOST_DIGITS + MOST_DECIMALS || scale > 10 ** MOST_DECIMALS) return Number.NaN;
+    this.end = at;
+    const magnitude = scale > 1 ? value / scale : value;
+    return negative ? -magnitude : magnitude;
+  }
+}
+
+/** Whether `text` stands at `from` in `bytes[..to)`. */
+export function startsWith(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
+  if (to - from < text.length) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[from + i] !== text[i]) return false;
+  return true;
+}

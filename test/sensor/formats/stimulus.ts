@@ -16,8 +16,10 @@ export interface Truth {
   readonly rrMs: number[];
 }
 
-/** A whole number of packets of every format here (25 frames, 8 samples). */
+/** At least this many samples, up to a whole number of packets. */
 const SAMPLES = 200;
+/** 25 frames of a Nonin packet; also a whole number of packets of 8 samples. */
+const DEFAULT_PACKET = 25;
 const FRAMES_WITHOUT_WAVEFORM = 12;
 const BEAT_EVERY = 30;
 const FIRST_BEAT = 15;
@@ -37,7 +39,13 @@ export function randomOf(seed: number): () => number {
  * Plays one segment into a sink, only with what the format says it carries, and notes it. Intervals differ from one beat
  * to the next, as formats that repeat the last one cannot show equal ones.
  */
-export function play(segment: Segment, carries: Carries, sink: ReadingSink, truth: Truth): void {
+export function play(
+  segment: Segment,
+  carries: Carries,
+  sink: ReadingSink,
+  truth: Truth,
+  samplesPerPacket = DEFAULT_PACKET,
+): void {
   const random = randomOf(segment.seed);
   const on = segment.contact || !carries.contact;
   const beat = () => {
@@ -64,14 +72,16 @@ export function play(segment: Segment, carries: Carries, sink: ReadingSink, trut
   if (!waveform) {
     for (let i = 0; i < FRAMES_WITHOUT_WAVEFORM; i++) {
       slow();
-      for (let beats = Math.floor(random() * 3); beats > 0; beats--) beat();
+      // A rate without any beat for seconds would be stale, and some decoders say so.
+      for (let beats = i % 3 === 0 ? 1 : Math.floor(random() * 3); beats > 0; beats--) beat();
       sink.frame();
     }
     return;
   }
   slow();
   const { min, max } = waveform.range;
-  for (let i = 0; i < SAMPLES; i++) {
+  const count = Math.ceil(SAMPLES / samplesPerPacket) * samplesPerPacket;
+  for (let i = 0; i < count; i++) {
     // Formats without beat marks repeat an interval on each line, so there must be one on the first.
     if (i % BEAT_EVERY === FIRST_BEAT || (i === 0 && !carries.beatFlags)) beat();
     const value = Math.min(max, min + Math.floor(random() * (max - min + 1)));
