@@ -6,6 +6,7 @@ import { noninDf2 } from './nonin-df2.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
+import { pulsesensorPsws } from './pulsesensor-psws.js';
 
 const ALL: readonly Format[] = [
   ad8232,
@@ -14,6 +15,7 @@ const ALL: readonly Format[] = [
   protocentral,
   noninDf2,
   bleHrmHex,
+  pulsesensorPsws,
   genericText,
 ];
 
