@@ -2,6 +2,7 @@ import type { Format, FormatOptions, SerialSettings } from '../../domain/reading
 import { ad8232 } from './ad8232.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
 import { genericText } from './generic-text.js';
+import { max3010x } from './max3010x.js';
 import { noninDf2 } from './nonin-df2.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
@@ -15,6 +16,7 @@ const ALL: readonly Format[] = [
   protocentral,
   noninDf2,
   bleHrmHex,
+  max3010x,
   pulsesensorPsws,
   genericText,
 ];
