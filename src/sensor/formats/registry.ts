@@ -3,6 +3,7 @@ import { ad8232 } from './ad8232.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
 import { genericText } from './generic-text.js';
 import { max3010x } from './max3010x.js';
+import { max30100 } from './max30100.js';
 import { noninDf2 } from './nonin-df2.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
@@ -17,6 +18,7 @@ const ALL: readonly Format[] = [
   noninDf2,
   bleHrmHex,
   max3010x,
+  max30100,
   pulsesensorPsws,
   genericText,
 ];
