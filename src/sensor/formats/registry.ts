@@ -4,6 +4,7 @@ import { bleHrmHex } from './ble-hrm-hex.js';
 import { genericText } from './generic-text.js';
 import { max3010x } from './max3010x.js';
 import { max30100 } from './max30100.js';
+import { max32664 } from './max32664.js';
 import { noninDf2 } from './nonin-df2.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
@@ -19,6 +20,7 @@ const ALL: readonly Format[] = [
   bleHrmHex,
   max3010x,
   max30100,
+  max32664,
   pulsesensorPsws,
   genericText,
 ];
