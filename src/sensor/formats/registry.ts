@@ -6,6 +6,7 @@ import { max3010x } from './max3010x.js';
 import { max30100 } from './max30100.js';
 import { max32664 } from './max32664.js';
 import { noninDf2 } from './nonin-df2.js';
+import { noninDf7 } from './nonin-df7.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
@@ -22,6 +23,7 @@ const ALL: readonly Format[] = [
   max30100,
   max32664,
   pulsesensorPsws,
+  noninDf7,
   genericText,
 ];
 
