@@ -7,6 +7,7 @@ import { max30100 } from './max30100.js';
 import { max32664 } from './max32664.js';
 import { noninDf2 } from './nonin-df2.js';
 import { noninDf7 } from './nonin-df7.js';
+import { noninDf8 } from './nonin-df8.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
@@ -24,6 +25,7 @@ const ALL: readonly Format[] = [
   max32664,
   pulsesensorPsws,
   noninDf7,
+  noninDf8,
   genericText,
 ];
 
