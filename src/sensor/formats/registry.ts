@@ -5,6 +5,7 @@ import { genericText } from './generic-text.js';
 import { max3010x } from './max3010x.js';
 import { max30100 } from './max30100.js';
 import { max32664 } from './max32664.js';
+import { noninDf1 } from './nonin-df1.js';
 import { noninDf2 } from './nonin-df2.js';
 import { noninDf7 } from './nonin-df7.js';
 import { noninDf8 } from './nonin-df8.js';
@@ -26,6 +27,7 @@ const ALL: readonly Format[] = [
   pulsesensorPsws,
   noninDf7,
   noninDf8,
+  noninDf1,
   genericText,
 ];
 
