@@ -9,6 +9,7 @@ import { noninDf1 } from './nonin-df1.js';
 import { noninDf2 } from './nonin-df2.js';
 import { noninDf7 } from './nonin-df7.js';
 import { noninDf8 } from './nonin-df8.js';
+import { noninDf13 } from './nonin-df13.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
@@ -27,6 +28,7 @@ const ALL: readonly Format[] = [
   pulsesensorPsws,
   noninDf7,
   noninDf8,
+  noninDf13,
   noninDf1,
   genericText,
 ];
