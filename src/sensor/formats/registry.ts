@@ -5,6 +5,7 @@ import { genericText } from './generic-text.js';
 import { max3010x } from './max3010x.js';
 import { max30100 } from './max30100.js';
 import { max32664 } from './max32664.js';
+import { noninAscii } from './nonin-ascii.js';
 import { noninDf1 } from './nonin-df1.js';
 import { noninDf2 } from './nonin-df2.js';
 import { noninDf7 } from './nonin-df7.js';
@@ -25,6 +26,7 @@ const ALL: readonly Format[] = [
   max3010x,
   max30100,
   max32664,
+  noninAscii,
   pulsesensorPsws,
   noninDf7,
   noninDf8,
