@@ -1,6 +1,7 @@
 import type { Format, FormatOptions, SerialSettings } from '../../domain/reading.js';
 import { ad8232 } from './ad8232.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
+import { contecOld } from './contec-old.js';
 import { genericText } from './generic-text.js';
 import { max3010x } from './max3010x.js';
 import { max30100 } from './max30100.js';
@@ -32,6 +33,7 @@ const ALL: readonly Format[] = [
   noninDf8,
   noninDf13,
   noninDf1,
+  contecOld,
   genericText,
 ];
 
