@@ -1,5 +1,6 @@
 import type { Format, FormatOptions, SerialSettings } from '../../domain/reading.js';
 import { ad8232 } from './ad8232.js';
+import { bci } from './bci.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
 import { contecOld } from './contec-old.js';
 import { genericText } from './generic-text.js';
@@ -34,6 +35,7 @@ const ALL: readonly Format[] = [
   noninDf13,
   noninDf1,
   contecOld,
+  bci,
   genericText,
 ];
 
