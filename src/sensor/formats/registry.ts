@@ -2,6 +2,7 @@ import type { Format, FormatOptions, SerialSettings } from '../../domain/reading
 import { ad8232 } from './ad8232.js';
 import { bci } from './bci.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
+import { contecNew } from './contec-new.js';
 import { contecOld } from './contec-old.js';
 import { genericText } from './generic-text.js';
 import { max3010x } from './max3010x.js';
@@ -35,6 +36,7 @@ const ALL: readonly Format[] = [
   noninDf13,
   noninDf1,
   contecOld,
+  contecNew,
   bci,
   genericText,
 ];
