@@ -18,6 +18,7 @@ import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
 import { pulsesensorPsws } from './pulsesensor-psws.js';
+import { zephyrHxm } from './zephyr-hxm.js';
 
 const ALL: readonly Format[] = [
   ad8232,
@@ -38,6 +39,7 @@ const ALL: readonly Format[] = [
   contecOld,
   contecNew,
   bci,
+  zephyrHxm,
   genericText,
 ];
 
