@@ -18,6 +18,7 @@ import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
 import { pulsesensorPsws } from './pulsesensor-psws.js';
+import { zephyrBioharness } from './zephyr-bioharness.js';
 import { zephyrHxm } from './zephyr-hxm.js';
 
 const ALL: readonly Format[] = [
@@ -40,6 +41,7 @@ const ALL: readonly Format[] = [
   contecNew,
   bci,
   zephyrHxm,
+  zephyrBioharness,
   genericText,
 ];
 
