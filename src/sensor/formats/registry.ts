@@ -1,5 +1,6 @@
 import type { Format, FormatOptions, SerialSettings } from '../../domain/reading.js';
 import { ad8232 } from './ad8232.js';
+import { antHrm } from './ant-hrm.js';
 import { bci } from './bci.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
 import { contecNew } from './contec-new.js';
@@ -42,6 +43,7 @@ const ALL: readonly Format[] = [
   bci,
   zephyrHxm,
   zephyrBioharness,
+  antHrm,
   genericText,
 ];
 
