@@ -15,6 +15,7 @@ import { noninDf2 } from './nonin-df2.js';
 import { noninDf7 } from './nonin-df7.js';
 import { noninDf8 } from './nonin-df8.js';
 import { noninDf13 } from './nonin-df13.js';
+import { polarEcgHex } from './polar-ecg-hex.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
@@ -33,6 +34,7 @@ const ALL: readonly Format[] = [
   max30100,
   max32664,
   noninAscii,
+  polarEcgHex,
   pulsesensorPsws,
   noninDf7,
   noninDf8,
