@@ -16,6 +16,7 @@ import { noninDf7 } from './nonin-df7.js';
 import { noninDf8 } from './nonin-df8.js';
 import { noninDf13 } from './nonin-df13.js';
 import { polarEcgHex } from './polar-ecg-hex.js';
+import { polarHrmi } from './polar-hrmi.js';
 import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
@@ -35,6 +36,7 @@ const ALL: readonly Format[] = [
   max32664,
   noninAscii,
   polarEcgHex,
+  polarHrmi,
   pulsesensorPsws,
   noninDf7,
   noninDf8,
