@@ -15,6 +15,7 @@ import { noninDf2 } from './nonin-df2.js';
 import { noninDf7 } from './nonin-df7.js';
 import { noninDf8 } from './nonin-df8.js';
 import { noninDf13 } from './nonin-df13.js';
+import { openbciCyton } from './openbci-cyton.js';
 import { polarEcgHex } from './polar-ecg-hex.js';
 import { polarHrmi } from './polar-hrmi.js';
 import { protocentral } from './protocentral.js';
@@ -48,6 +49,7 @@ const ALL: readonly Format[] = [
   zephyrHxm,
   zephyrBioharness,
   antHrm,
+  openbciCyton,
   genericText,
 ];
 
