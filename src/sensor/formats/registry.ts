@@ -2,6 +2,7 @@ import type { Format, FormatOptions, SerialSettings } from '../../domain/reading
 import { ad8232 } from './ad8232.js';
 import { antHrm } from './ant-hrm.js';
 import { bci } from './bci.js';
+import { bitalino } from './bitalino.js';
 import { bleHrmHex } from './ble-hrm-hex.js';
 import { contecNew } from './contec-new.js';
 import { contecOld } from './contec-old.js';
@@ -50,6 +51,7 @@ const ALL: readonly Format[] = [
   zephyrBioharness,
   antHrm,
   openbciCyton,
+  bitalino,
   genericText,
 ];
 
