@@ -23,6 +23,7 @@ import { protocentral } from './protocentral.js';
 import { pulsesensorPlotter } from './pulsesensor-plotter.js';
 import { pulsesensorProcessing } from './pulsesensor-processing.js';
 import { pulsesensorPsws } from './pulsesensor-psws.js';
+import { shimmer3 } from './shimmer3.js';
 import { zephyrBioharness } from './zephyr-bioharness.js';
 import { zephyrHxm } from './zephyr-hxm.js';
 
@@ -52,6 +53,7 @@ const ALL: readonly Format[] = [
   antHrm,
   openbciCyton,
   bitalino,
+  shimmer3,
   genericText,
 ];
 
