@@ -15,6 +15,8 @@ export interface Lead {
   readonly rateHz: number;
   readonly labels: Uint8Array;
   readonly weight: number;
+  /** 1 for each sample under heavy noise; null where there is none. */
+  readonly heavy: Uint8Array | null;
 }
 
 /** A lead with its beats, while it is being made. */
@@ -38,9 +40,10 @@ export function* leadsOf(record: BeatRecord, noise: readonly RecordedNoise[], se
     let { signal, reference }: Strip = mixed
       ? mix(record, random)
       : { signal: record.signals[0]!, reference: record.reference };
+    let heavy: Uint8Array | null = null;
     const rateHz = record.rateHz * (mixed ? between(random, 0.8, 1.25) : 1);
     if (form === 'noisy' || (mixed && random() < 0.6)) {
-      signal = addNoise(signal, record.rateHz, qrsHeight(signal, reference), noise, random);
+      ({ signal, heavy } = addNoise(signal, record.rateHz, qrsHeight(signal, reference), noise, random));
     }
     yield {
       key,
@@ -48,6 +51,7 @@ export function* leadsOf(record: BeatRecord, noise: readonly RecordedNoise[], se
       signal,
       rateHz,
       labels: labelCandidates(signal, rateHz, reference),
+      heavy,
       weight: form === 'plain' ? 1 : form === 'noisy' ? 0.5 : 0.4,
     };
   }

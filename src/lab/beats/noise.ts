@@ -7,6 +7,9 @@ export interface RecordedNoise {
   readonly channels: readonly Float32Array[];
 }
 
+/** Below this a good part of the beats cannot be told from the noise. */
+const HEAVY_BELOW_DB = 3;
+
 /** Typical peak-to-peak height of the QRS complexes, in the lead's unit: the median over the beats of the range within 50 ms. */
 export function qrsHeight(signal: Float32Array, reference: ReferenceBeats): number {
   const reach = Math.round(0.05 * reference.rateHz);
@@ -28,6 +31,7 @@ export function qrsHeight(signal: Float32Array, reference: ReferenceBeats): numb
 /**
  * Adds stretches of noise (15-90 s, with clean stretches as long between them) at signal-to-noise ratios of -3 to 18 dB,
  * counted as WFDB's nst does: signal power is (QRS height)^2 / 8.
+ * @returns the noisy lead, and 1 for each sample under heavy noise
  */
 export function addNoise(
   signal: Float32Array,
@@ -35,7 +39,8 @@ export function addNoise(
   height: number,
   recorded: readonly RecordedNoise[],
   random: Random,
-): Float32Array {
+): { readonly signal: Float32Array; readonly heavy: Uint8Array } {
+  const heavy = new Uint8Array(signal.length);
   const out = Float32Array.from(signal);
   let at = Math.floor(between(random, 0, 60) * rateHz);
   while (at < out.length) {
@@ -51,12 +56,13 @@ export function addNoise(
       if (random() < 0.5) addRecorded(noise, rateHz, recorded, random);
     }
     const snrDb = between(random, -3, 18);
+    if (snrDb < HEAVY_BELOW_DB) heavy.fill(1, at, at + length);
     const wanted = (height / Math.sqrt(8)) * 10 ** (-snrDb / 20);
     const gain = wanted / Math.max(1e-9, rms(noise));
     for (let i = 0; i < length; i++) out[at + i] = out[at + i]! + gain * noise[i]!;
     at += length + Math.floor(between(random, 15, 90) * rateHz);
   }
-  return out;
+  return { signal: out, heavy };
 }
 
 /** A stretch of recorded noise at unit power, played a little slower or faster. */

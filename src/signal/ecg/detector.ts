@@ -3,6 +3,7 @@ import { Fiducial } from './fiducial.js';
 import { FrontEnd, HISTORY, SILENCE } from './front-end.js';
 import type { BeatJudge } from './judge.js';
 import { Lead } from './lead.js';
+import { isOvershadowed, isTheUsualBeat, standsAlone } from './plain-cases.js';
 import { SearchBack } from './search-back.js';
 import { logOf, Measurement, steps } from './shape.js';
 import { BeatState } from './state.js';
@@ -21,12 +22,10 @@ const QUEUE = 64;
 /** A candidate is dropped unheard when both its energies are this far (ln) below the usual beat's. */
 const HOPELESS = Math.exp(-2.7);
 const HOPELESS_SLOW = Math.exp(-2);
-/**
- * A candidate this far (ln) below the usual beat, with a neighbour shortly before that is this far above it, is a T wave or a
- * tail: of 155,000 such in mitdb and svdb the network called 3 likelier than 0.15. It is rejected without asking.
- */
-const SMALL = 1;
-const OVERSHADOWED = 1;
+/** What is reported of a beat that the network was not asked about. */
+const USUAL_CONFIDENCE = 0.99;
+/** What the network all but excludes is not accepted for standing alone. */
+const NOT_OUT_OF_THE_QUESTION = 1e-3;
 /** Two R peaks are at least this many detector samples apart. */
 const PEAKS_APART = 13;
 /** Levels sink after 2.5 s and 1.9 RR without a beat, by 1.2 (ln) a second. */
@@ -178,17 +177,25 @@ export class EcgBeatDetector {
     const crowd = this.heardTo - this.heardFrom;
     this.heard[this.heardTo++ & (QUEUE - 1)] = c;
     m.readEnergy(front, c);
-    if (m.eA < state.energy - SMALL && m.beforeEnergy > OVERSHADOWED) {
+    if (isOvershadowed(state, m)) {
       state.feelDoubt(0);
       state.reject(m.eA);
       return;
     }
     m.read(front, c);
-    this.features.make(front, state, c, m, crowd, this.greatestRecently());
+    const likeness = m.outline.match(state.main);
+    if (isTheUsualBeat(state, c, m, likeness)) {
+      state.feelDoubt(1);
+      this.accept(c, USUAL_CONFIDENCE);
+      return;
+    }
+    this.features.make(front, state, c, m, likeness, crowd, this.greatestRecently());
     const p = this.judge.judge(this.features.values, this.nativeOf(c));
     state.feelDoubt(p);
     if (p > 0.5) {
       this.accept(c, p);
+    } else if (p > NOT_OUT_OF_THE_QUESTION && standsAlone(state, c, m)) {
+      this.accept(c, 0.5);
     } else {
       state.reject(m.eA);
       this.searchBack.remember(c, p, m.eA);

@@ -1,5 +1,5 @@
 import { type FrontEnd, HISTORY } from './front-end.js';
-import { centreOf, correlation, logOf, type Measurement, Outline, peakWithin, steps } from './shape.js';
+import { centreOf, correlation, logOf, type Measurement, Outline, steps } from './shape.js';
 import { type BeatState, limit } from './state.js';
 
 const MASK = HISTORY - 1;
@@ -7,8 +7,6 @@ const MASK = HISTORY - 1;
 /** Samples after a candidate that may be read when it is judged (453 ms). The detector's delay. */
 export const LOOK_AHEAD = 58;
 
-/** A neighbour that may be the beat instead is sought this many samples after. */
-const AFTER = [13, 40] as const;
 /** The latest centre whose outline, shifts included, is final within the look-ahead (`a` is final 7 samples back). */
 const LATEST_CENTRE = LOOK_AHEAD - 7 - 12;
 
@@ -70,17 +68,26 @@ export class FeatureMaker {
 
   /**
    * @param m candidate `c`, already measured
+   * @param likeness its outline's correlation with the main one
    * @param crowd candidates of the last 2 s
    * @param greatestRecent greatest energy of the last 2 s
    */
-  make(front: FrontEnd, state: BeatState, c: number, m: Measurement, crowd: number, greatestRecent: number): void {
+  make(
+    front: FrontEnd,
+    state: BeatState,
+    c: number,
+    m: Measurement,
+    likeness: number,
+    crowd: number,
+    greatestRecent: number,
+  ): void {
     const v = this.values;
     const energy = front.energy;
     const level = state.energy;
     const perRr = 1 / state.rr;
     const since = c - state.lastBeat;
 
-    const afterAt = peakWithin(energy, c + AFTER[0], c + AFTER[1]);
+    const { afterAt } = m;
     const latest = c + LATEST_CENTRE;
     this.after.read(front, centreOf(front, Math.min(afterAt - 9, latest), Math.min(afterAt + 9, latest)));
     const half = m.energy / 2;
@@ -94,7 +101,7 @@ export class FeatureMaker {
     v[6] = limit(since / steps(1), 0, 3);
     v[7] = limit(state.rr0 * perRr, 0, 3);
     v[8] = logOf(state.rr / steps(1));
-    v[9] = m.outline.match(state.main);
+    v[9] = likeness;
     v[10] = bestMatch(m.outline, state);
     v[11] = m.outline.matchClosely(state.odd);
     v[12] = correlation(m.slowOutline, state.mainSlow);
@@ -104,7 +111,7 @@ export class FeatureMaker {
     v[16] = limit(state.roughness - level, -6, 2);
     v[17] = limit(m.beforeEnergy, -4, 3);
     v[18] = (c - m.beforeAt) / 32;
-    v[19] = limit(logOf(energy[afterAt & MASK]!) - m.eA, -4, 3);
+    v[19] = limit(m.afterEnergy, -4, 3);
     v[20] = (afterAt - c) / 32;
     v[21] = this.after.matchClosely(state.main);
     v[22] = bestMatch(this.after, state);

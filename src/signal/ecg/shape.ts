@@ -9,13 +9,11 @@ export const SHAPE_LENGTH = 2 * HALF + 1;
 const CENTRE_REACH = 9;
 /** Shapes are compared at shifts of up to this many samples. */
 const SHIFTS = 2;
-/** A neighbour that may be the beat instead is sought this many samples before. */
+/** A neighbour that may be the beat instead is sought this many samples before and after. */
 const BEFORE = [50, 13] as const;
+const AFTER = [13, 40] as const;
 /** Steepness is sought this far around the candidate. */
 const STEEP_REACH = 10;
-
-/** Samples after a candidate that `measure` may read. */
-export const SHAPE_AHEAD = CENTRE_REACH + HALF + SHIFTS;
 
 /** Index of the largest |a| from `from` to `to`. */
 export function centreOf(front: FrontEnd, from: number, to: number): number {
@@ -127,13 +125,16 @@ export class Measurement {
   /** The greatest energy shortly before: where, and how much (ln) above the candidate's. */
   beforeAt = 0;
   beforeEnergy = 0;
+  /** The same shortly after. */
+  afterAt = 0;
+  afterEnergy = 0;
   /** Where |a| is largest. */
   centre = 0;
   readonly outline = new Outline();
   /** m3 - m33 around the centre, unit norm: the outline with its slow part. */
   readonly slowOutline = new Float64Array(SHAPE_LENGTH);
 
-  /** Reads the energy alone: enough to tell the hopeless. */
+  /** Reads the energy and what was before: enough to tell a T wave. */
   readEnergy(front: FrontEnd, c: number): void {
     this.energy = front.energy[c & MASK]!;
     this.eA = logOf(this.energy);
@@ -141,10 +142,12 @@ export class Measurement {
     this.beforeEnergy = logOf(front.energy[this.beforeAt & MASK]!) - this.eA;
   }
 
-  /** Reads all of candidate `c`. Needs `c + SHAPE_AHEAD + 7 <= front.n` and `c + 21 <= front.n`. */
+  /** Reads all of candidate `c`. Needs `c + 54 <= front.n`. */
   read(front: FrontEnd, c: number): void {
     const { a, z, m33 } = front;
     this.readEnergy(front, c);
+    this.afterAt = peakWithin(front.energy, c + AFTER[0], c + AFTER[1]);
+    this.afterEnergy = logOf(front.energy[this.afterAt & MASK]!) - this.eA;
     this.eB = logOf(front.slow[c & MASK]!);
     this.eHf = logOf(front.roughness(c));
     let steep = 0;

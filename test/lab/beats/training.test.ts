@@ -80,7 +80,10 @@ describe('the leads shown in training', () => {
     expect(height).toBeLessThan(3);
     const source = [{ rateHz: 360, channels: [signal] }];
     const changed = Array.from({ length: 20 }, (_, i) => i).map((seed) => {
-      const noisy = addNoise(signal, 360, height, source, seededRandom(seed));
+      const { signal: noisy, heavy } = addNoise(signal, 360, height, source, seededRandom(seed));
+      heavy.forEach((mark, i) => {
+        if (mark) expect(noisy[i]).not.toBe(signal[i]);
+      });
       return noisy.reduce((n, v, i) => n + (v === signal[i] ? 0 : 1), 0) / signal.length;
     });
     // The noise starts anywhere in the minute.
