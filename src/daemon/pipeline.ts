@@ -62,6 +62,8 @@ export class Pipeline implements ReadingSink {
   private arrivedAtMs: StreamMs = 0;
   private cause: StreamMs | null = null;
   private detectMs = 0;
+  /** As the device last said; null where it has not, or not since the signal broke. */
+  private touching: boolean | null = null;
   /** The chunk held something: silence of the heart counts only while the sensor itself is heard. */
   private heard = false;
   private readonly path: BeatPath;
@@ -213,6 +215,9 @@ export class Pipeline implements ReadingSink {
   }
 
   contact(on: boolean): void {
+    // Devices say it with every frame: only a change may cut the block short.
+    if (on === this.touching) return;
+    this.touching = on;
     this.flushBlock();
     this.path.contact(on, this.now());
   }
@@ -260,6 +265,7 @@ export class Pipeline implements ReadingSink {
   }
 
   private breakSignal(tMs: StreamMs): void {
+    this.touching = null;
     this.path.gap(tMs);
     this.options.classifier?.gap();
     this.rhythmPath.gap();
