@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { AlarmEngine } from '../../src/alarm/engine.js';
+import { alarmSettingsSchema } from '../../src/config/alarms.js';
+import { type Commandable, carryOut } from '../../src/daemon/commands.js';
+import type { AlertChange } from '../../src/domain/alert.js';
+
+function daemon() {
+  const alerts: AlertChange[] = [];
+  const changed: string[] = [];
+  const alarms = new AlarmEngine({
+    sensor: 'chest',
+    settings: alarmSettingsSchema.parse({}),
+    emit: (change) => alerts.push(change),
+    newId: () => 'id-1',
+    capture: () => undefined,
+    modelInfo: () => null,
+  });
+  alarms.tick(0);
+  alarms.link(1000, 'silent');
+  const target: Commandable = {
+    alarmsOf: (sensor) => (sensor === 'chest' ? alarms : null),
+    sensorNames: () => ['chest'],
+    nowMs: () => 1000,
+    alarmsChanged: (sensor) => changed.push(sensor),
+  };
+  return { alerts, changed, target };
+}
+
+describe('carryOut', () => {
+  it('acknowledges an open alert for the time asked for, and has it stored', () => {
+    const { target, alerts, changed } = daemon();
+    const result = carryOut('ack', { sensor: 'chest', kind: 'no-data', minutes: 5 }, target);
+    expect(result).toEqual({ accepted: true, untilMs: 1000 + 5 * 60_000 });
+    expect(alerts.at(-1)).toMatchObject({ event: 'update', values: { acknowledged: true } });
+    expect(changed).toEqual(['chest']);
+  });
+
+  it('snoozes for half an hour unless told', () => {
+    const { target, alerts } = daemon();
+    expect(carryOut('snooze', { sensor: 'chest', kind: 'no-data' }, target)).toEqual({
+      accepted: true,
+      untilMs: 1000 + 30 * 60_000,
+    });
+    expect(alerts.at(-1)).toMatchObject({ event: 'end', values: { endReason: 'snoozed' } });
+  });
+
+  it('says what it did not do', () => {
+    const { target } = daemon();
+    expect(carryOut('ack', { sensor: 'chest', kind: 'pause' }, target)).toEqual({
+      accepted: false,
+      reason: 'no pause alert is open',
+    });
+  });
+
+  it.each([
+    ['ack', { sensor: 'toe', kind: 'pause' }, /^no sensor 'toe'; there are: chest$/],
+    ['ack', { sensor: 'chest', kind: 'hiccup' }, /^kind: /],
+    ['snooze', { kind: 'pause' }, /^sensor: /],
+    ['snooze', { sensor: 'chest', kind: 'pause', minutes: 0 }, /^minutes: /],
+    ['snooze', { sensor: 'chest', kind: 'pause', minutes: 1e9 }, /^minutes: /],
+    ['format-disk', {}, /^unknown command 'format-disk'; there are: ack, snooze, ping$/],
+  ])('%s %j is refused with the reason', (verb, args, reason) => {
+    const { target, changed, alerts } = daemon();
+    const before = alerts.length;
+    expect(() => carryOut(verb, args, target)).toThrow(reason);
+    expect(changed).toEqual([]);
+    expect(alerts).toHaveLength(before);
+  });
+
+  it('answers a ping', () => {
+    expect(carryOut('ping', {}, daemon().target)).toEqual({ pong: true });
+  });
+});
