@@ -68,6 +68,8 @@ export class InferenceRunner implements InferencePort {
 
   #host: HostProcess | null = null;
   #loaded: (LoadedModel | null)[] = [];
+  /** What each slot's first load chose. */
+  readonly #chosen = new Map<string, LoadedModel>();
   #flight: Flight | null = null;
   #generation = 0;
   #nextId = 1;
@@ -112,6 +114,7 @@ export class InferenceRunner implements InferencePort {
 
   /** Starts the host; does not wait for it. Again after a refusal, once its reason was mended. */
   start(): void {
+    if (this.#refused) this.#chosen.clear();
     if (this.#host || this.#respawnTimer || this.#stopping) return;
     if (this.#slots.length === 0) {
       this.#setState('down', 'no model is configured');
@@ -227,14 +230,23 @@ export class InferenceRunner implements InferencePort {
     host.load({
       runtime,
       timingMs,
-      models: this.#slots.map((slot) => ({ slot, dir: models[slot] as string, variant })),
+      models: this.#slots.map((slot) => ({
+        slot,
+        dir: models[slot] as string,
+        // A host that comes back does not choose anew: every millisecond of it is one without a model.
+        variant: this.#chosen.get(slot)?.variant ?? variant,
+      })),
     });
   }
 
   #onLoaded(report: LoadReport): void {
     if (this.#startTimer) clearTimeout(this.#startTimer);
     const refusals = report.models.filter((model) => model.refused).map((model) => `${model.slot}: ${model.refused}`);
-    this.#loaded = report.models.map((model) => model.loaded);
+    this.#loaded = report.models.map(({ slot, loaded }) => {
+      const chosen = this.#chosen.get(slot);
+      if (loaded && !chosen) this.#chosen.set(slot, loaded);
+      return loaded && chosen ? { ...loaded, trials: chosen.trials } : loaded;
+    });
     this.#readyAtMs = this.#options.nowMs();
     // A refused model makes the state `down` though others may answer: somebody has to look at it.
     if (report.runtimeFault) this.#setState('down', report.runtimeFault);
@@ -267,6 +279,8 @@ export class InferenceRunner implements InferencePort {
 
   #kill(reason: string): void {
     this.#killReason = reason;
+    // Said at once: a process stuck in the kernel may take its time to die.
+    this.#setState('down', `the model host ${reason}; it was killed`);
     this.#host?.kill();
   }
 

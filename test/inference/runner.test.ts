@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InferenceRunner } from '../../src/inference/runner.js';
-import { item, logitsOf, makeRunner, startedRunner, swapFile, TINY_BEAT, tinyBundle } from './helpers.js';
+import { item, logitsOf, makeRunner, startedRunner, swapFile, TINY_BEAT, tinyBundle, until } from './helpers.js';
 
 const close = (got: Float32Array | null, inputs: readonly Float32Array[], digits = 4) => {
   expect(got).not.toBeNull();
@@ -80,6 +80,11 @@ describe('InferenceRunner', () => {
     expect(model?.variant).toBe(of('fp32') < of('int8') * 0.95 ? 'fp32' : 'int8');
     expect(runner.info('beat')?.precision).toBe(model?.variant);
     close(await runner.infer('beat', item(1)), item(1), 0);
+
+    // A host that comes back runs the same one, without timing again.
+    process.kill(runner.stats().hostPid as number, 'SIGKILL');
+    await until(() => runner.state() === 'ready' && runner.stats().generation === 2, 'respawn');
+    expect(runner.model('beat')).toMatchObject({ variant: model?.variant, trials: model?.trials });
   });
 
   it('drops the oldest when the queue is full, and counts it', async () => {
