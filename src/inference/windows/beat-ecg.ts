@@ -1,5 +1,5 @@
 import { BEAT_ECG_FEATURE_COUNT, BeatEcgFeatures, RR_NEXT_CAP_MS } from './beat-ecg-features.js';
-import { AFTER_R, BEFORE_R, MAX_LAG, peakToPeak, QRS_PEAK, WIDE, WINDOW } from './beat-shape.js';
+import { AFTER_R, BEFORE_R, MAX_LAG, MAX_SHIFT, peakToPeak, QRS_PEAK, qrsCentre, WIDE, WINDOW } from './beat-shape.js';
 import { BeatSignal, MODEL_RATE_HZ } from './beat-signal.js';
 import { BeatTemplates, newWideWindow, WIDE_R } from './beat-templates.js';
 import { RunningMedian } from './running-median.js';
@@ -45,7 +45,7 @@ interface Waiting {
 
 /**
  * Samples and beats of one lead in, the inputs of the beat-ecg model out, one item a beat: streaming, causal, at most one
- * beat late. A beat's inputs come once its window is complete (0.57 s after R, plus 0.05 s of the resampler) and the next
+ * beat late. A beat's inputs come once its window is complete (0.65 s after R, plus 0.05 s of the resampler) and the next
  * beat is known, or 2.5 s after it where none comes. The same code makes the training set.
  */
 export class BeatEcgWindows {
@@ -129,7 +129,7 @@ export class BeatEcgWindows {
       const beat = this.waiting[0];
       if (!beat) return;
       const after = this.signal.length - 1 - beat.position;
-      if (after < AFTER_R + MAX_LAG) return;
+      if (after < AFTER_R + MAX_LAG + MAX_SHIFT) return;
       if (!beat.nextKnown) {
         if (after * 1000 < RR_NEXT_CAP_MS * MODEL_RATE_HZ) return;
         beat.rrNextMs = RR_NEXT_CAP_MS;
@@ -144,6 +144,8 @@ export class BeatEcgWindows {
     const { wide, window, vector, templates } = this;
     const start = beat.position - BEFORE_R - MAX_LAG;
     for (let i = 0; i < WIDE; i++) wide[i] = this.signal.at(start + i);
+    const shift = qrsCentre(wide, WIDE_R);
+    for (let i = 0; i < WIDE; i++) wide[i] = this.signal.at(start + shift + i);
     const height = this.amplitude.push(peakToPeak(wide, WIDE_R, QRS_PEAK));
     const scale = height > 0 ? 1 / height : 0;
     for (let i = 0; i < WIDE; i++) wide[i] = limit(wide[i]! * scale);

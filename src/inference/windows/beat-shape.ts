@@ -117,3 +117,33 @@ export function slopeSpread(beat: Float64Array, zero: number): number {
   if (energy <= 0) return 0;
   return Math.sqrt(Math.max(0, second / energy - (first / energy) ** 2));
 }
+
+/** The QRS centre is looked for within this of where it is thought to be, and at most MAX_SHIFT from the R mark. */
+const CENTRE_REACH = 12;
+export const MAX_SHIFT = 10;
+
+/**
+ * Where the QRS is centred: the centre of its slope's energy. Annotators and detectors mark R on different deflections,
+ * and change their minds within a record (MITDB 108); shapes must not depend on that.
+ * @param mark index of the R mark in `signal`, with MAX_SHIFT + CENTRE_REACH + 1 samples around it
+ * @returns samples to add to the mark, within MAX_SHIFT
+ */
+export function qrsCentre(signal: Float64Array, mark: number): number {
+  let shift = 0;
+  for (let round = 0; round < 3; round++) {
+    let energy = 0;
+    let moment = 0;
+    for (let d = -CENTRE_REACH; d <= CENTRE_REACH; d++) {
+      const at = mark + shift + d;
+      const slope = signal[at + 1]! - signal[at - 1]!;
+      energy += slope * slope;
+      moment += slope * slope * d;
+    }
+    if (energy <= 0) return shift;
+    const step = Math.round(moment / energy);
+    const next = Math.max(-MAX_SHIFT, Math.min(MAX_SHIFT, shift + step));
+    if (next === shift) return shift;
+    shift = next;
+  }
+  return shift;
+}
