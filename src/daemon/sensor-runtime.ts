@@ -119,7 +119,9 @@ export class SensorRuntime {
     const before = pipeline.samples;
     sampleClock?.begin(before, arrivedAtMs);
     pipeline.chunk(arrivedAtMs, () => this.decoder.push(bytes));
-    if (pipeline.samples > before) sampleClock?.arrived(pipeline.samples, arrivedAtMs);
+    const hole = pipeline.samples > before && sampleClock?.arrived(pipeline.samples, arrivedAtMs);
+    // Uncounted, the missing samples would make one beat's interval of all that lies between.
+    if (hole) pipeline.interrupted(arrivedAtMs);
   }
 
   /** The device has no fixed rate and config names none: count samples until it is known, then begin. */

@@ -19,6 +19,11 @@ const GROUP_MS = 1000;
 const GROUPS = 60;
 /** A crystal is off by parts per thousand at the most; more than this means another rate, which is not ours to mend. */
 const MAX_RATE_ERROR = 0.03;
+/**
+ * Later than this, and not made up for at once: the samples in between were never sent (leads off, a board that was busy)
+ * or were lost uncounted (a full kernel buffer). What merely waited comes in one burst.
+ */
+const HOLE_MS = 1000;
 /** With fewer groups the slope says more about jitter than about the device. */
 const MIN_GROUPS_FOR_RATE = 12;
 
@@ -40,6 +45,7 @@ export class ArrivalSampleClock implements SampleClock {
   private groupEndSample = 0;
   private bestDelay = Number.POSITIVE_INFINITY;
   private bestSample = 0;
+  private lastArrivedMs: StreamMs = Number.NaN;
 
   constructor(rateHz: number) {
     this.nominalMs = 1000 / rateHz;
@@ -62,11 +68,20 @@ export class ArrivalSampleClock implements SampleClock {
     }
   }
 
-  /** A chunk has been decoded: samples up to (not including) `sampleCount` had arrived by `arrivedAtMs`. */
-  arrived(sampleCount: number, arrivedAtMs: StreamMs): void {
+  /**
+   * A chunk has been decoded: samples up to (not including) `sampleCount` had arrived by `arrivedAtMs`.
+   * @returns true where samples are missing before these that nobody counted: the line begins anew at them
+   */
+  arrived(sampleCount: number, arrivedAtMs: StreamMs): boolean {
     const lastSample = sampleCount - 1;
     this.begin(lastSample, arrivedAtMs);
     const predictedMs = this.timeOf(lastSample);
+    const pausedMs = arrivedAtMs - this.lastArrivedMs;
+    this.lastArrivedMs = arrivedAtMs;
+    if (pausedMs > HOLE_MS && arrivedAtMs - predictedMs > HOLE_MS) {
+      this.beginAnew(lastSample, arrivedAtMs);
+      return true;
+    }
     // Nothing arrives before it happened: an early arrival proves the line too late.
     if (arrivedAtMs < predictedMs) this.originMs -= predictedMs - arrivedAtMs;
     const delay = arrivedAtMs - lastSample * this.nominalMs;
@@ -74,7 +89,14 @@ export class ArrivalSampleClock implements SampleClock {
       this.bestDelay = delay;
       this.bestSample = lastSample;
     }
-    if (sampleCount >= this.groupEndSample) this.closeGroup(sampleCount);
+    if (sampleCount < this.groupEndSample) return false;
+    // Many small holes add up; a whole group this late has not been made up for.
+    if (this.bestDelay - (this.timeOf(this.bestSample) - this.bestSample * this.nominalMs) > HOLE_MS) {
+      this.beginAnew(lastSample, arrivedAtMs);
+      return true;
+    }
+    this.closeGroup(sampleCount);
+    return false;
   }
 
   /** The counter or the link began anew: the former line says nothing about what comes. The learnt rate is kept. */
@@ -82,6 +104,13 @@ export class ArrivalSampleClock implements SampleClock {
     this.originMs = Number.NaN;
     this.groups = 0;
     this.bestDelay = Number.POSITIVE_INFINITY;
+    this.lastArrivedMs = Number.NaN;
+  }
+
+  private beginAnew(lastSample: number, arrivedAtMs: StreamMs): void {
+    this.restart();
+    this.begin(lastSample, arrivedAtMs);
+    this.lastArrivedMs = arrivedAtMs;
   }
 
   private closeGroup(sampleCount: number): void {

@@ -66,6 +66,34 @@ describe('ArrivalSampleClock', () => {
     expect(clock.rateHz).toBeCloseTo(250, 0);
   });
 
+  it('begins anew where samples were never sent: after a pause, and when small holes add up', () => {
+    const clock = new ArrivalSampleClock(250);
+    feed(clock, 250, 30, 10, () => {});
+    const count = 250 * 30;
+    const lateMs = 12_000;
+    expect(clock.arrived(count + 5, 30_020 + lateMs)).toBe(true);
+    expect(clock.timeOf(count + 4)).toBeCloseTo(30_020 + lateMs, 0);
+    let anew = 0;
+    for (let n = 10; n <= 250 * 60; n += 5) {
+      // 40 ms are missing twice a second.
+      if (clock.arrived(count + n, 30_020 + lateMs + n * 4 + 40 * Math.floor(n / 125))) anew++;
+    }
+    expect(anew).toBeGreaterThan(0);
+    const behindMs = 30_020 + lateMs + 60_000 + 120 * 40 - clock.timeOf(count + 250 * 60);
+    expect(behindMs).toBeLessThan(1200);
+  });
+
+  it('does not begin anew where samples only waited, in our buffers or in the kernel', () => {
+    const clock = new ArrivalSampleClock(250);
+    feed(clock, 250, 30, 10, () => {});
+    // Six seconds kept back come in three reads, one after another.
+    let anew = 0;
+    for (const n of [500, 1000, 1500]) if (clock.arrived(250 * 30 + n, 36_001 + n / 500)) anew++;
+    for (let n = 1525; n < 5000; n += 25) if (clock.arrived(250 * 30 + n, 30_000 + n * 4)) anew++;
+    expect(anew).toBeLessThanOrEqual(1);
+    expect(clock.timeOf(250 * 30 + 4000) - 46_000).toBeLessThan(20);
+  });
+
   it('starts a new line after a restart and keeps the learnt rate', () => {
     const clock = new ArrivalSampleClock(250);
     feed(clock, 248, 60, 10, () => {});
