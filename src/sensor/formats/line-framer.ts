@@ -77,7 +77,8 @@ export class LineFramer {
 
   private hold(chunk: Uint8Array, from: number, to: number): void {
     if (this.cut || this.length + to - from > this.longestBytes) return;
-    this.held.set(chunk.subarray(from, to), this.length);
+    // Byte by byte: a view of part of the chunk would be an object per line.
+    for (let at = from; at < to; at++) this.held[this.length + at - from] = chunk[at]!;
   }
 
   /** Reports depend on the length of the line alone, so they do not depend on the chunks it came in. */
