@@ -39,7 +39,8 @@ beforeEach(async () => {
     const from = range ? Number(range[1]) : 0;
     response.writeHead(range ? 206 : 200, { 'Content-Length': body.length - from });
     if (breakAfter !== null && name.endsWith('.dat')) {
-      response.write(body.subarray(from, breakAfter), () => response.destroy());
+      // Cut once the bytes are through: what a reset overtakes never reaches the reader.
+      response.write(body.subarray(from, breakAfter), () => setTimeout(() => response.destroy(), 150));
       breakAfter = null;
       return;
     }
