@@ -12,7 +12,7 @@ export {
 } from './onnx/index.js';
 export { pruneChannels } from './prune/channel.js';
 export { MagnitudePruner } from './prune/pruner.js';
-export { PolynomialDecay } from './prune/schedules.js';
+export { ConstantSparsity, PolynomialDecay } from './prune/schedules.js';
 export {
   answers,
   type CalibrationMethod,
