@@ -1,14 +1,15 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, type FileHandle, open as openFile, stat } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import type { InferenceSettings } from '../config/inference.js';
 import { loadConfig } from '../config/load.js';
 import { configSchema } from '../config/schema.js';
 import { BeatClassifier } from '../daemon/beat-classifier.js';
-import { createModels } from '../daemon/models.js';
+import { bundleFolder, createModels } from '../daemon/models.js';
+import { loadBundle } from '../inference/bundle/load.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
-import { findFormat } from '../sensor/formats/registry.js';
+import { chosenFormat } from './chosen-format.js';
 import { replaySource } from './replay/run.js';
 import { ReplayError, type ReplaySource } from './replay/source.js';
 import { openBytes } from './replay/source-bytes.js';
@@ -29,6 +30,8 @@ interface ReplayArguments {
   readonly rate?: number;
   readonly config?: string;
 }
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export function replayCommand(): Command {
   return new Command('replay')
@@ -60,20 +63,23 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   // Opened before anything is printed: a missing record must not leave half an answer.
   const sources: ReplaySource[] = [];
   for (const record of records) sources.push(await open(record, options));
+  if (options.annotations) await (await openForWriting('--annotations', options.annotations)).close();
+  const eventsFile = options.events === '-' ? null : await openForWriting('--events', options.events);
   const nowMs = () => performance.now();
   const stages = { record() {} };
   const models = await createModels(
-    withModels(config.inference, options.model),
+    await withFixedVariant(withModels(config.inference, options.model)),
     stages,
     () => {},
     pino({ level: 'silent' }),
   );
   if (sources.some((source) => source.carries.waveform?.kind === 'ecg')) await models.startAndWait();
-  const out = options.events === '-' ? process.stdout : createWriteStream(options.events);
+  const out = eventsFile ? eventsFile.createWriteStream() : process.stdout;
   const abort = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
+  const stop = () => abort.abort();
+  for (const signal of SIGNALS) process.once(signal, stop);
   // A reader that has enough (`| head`) ends the replay, it is no fault.
-  out.on('error', () => abort.abort());
+  out.on('error', stop);
   try {
     for (const source of sources) {
       const { beat } = models;
@@ -106,7 +112,9 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
     }
   } finally {
     await models.stop();
-    if (out !== process.stdout) await new Promise<void>((resolve) => out.end(() => resolve()));
+    for (const signal of SIGNALS) process.off(signal, stop);
+    if (eventsFile) await new Promise<void>((resolve) => out.end(() => resolve()));
+    out.off('error', stop);
   }
 }
 
@@ -114,11 +122,11 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
 async function open(record: string, options: ReplayArguments): Promise<ReplaySource> {
   const { signal, rate: rateHz } = options;
   if (options.format) {
-    await mustExist(record);
-    return openBytes(record, findFormat(options.format), options.option, rateHz);
+    await mustBeFile(record);
+    return openBytes(record, chosenFormat(options.format, options.option), options.option, rateHz);
   }
   if (/\.(csv|tsv|jsonl|ndjson|json|txt)$/i.test(record)) {
-    await mustExist(record);
+    await mustBeFile(record);
     const beats = options.beatsFrom ? await referenceBeats(options.beatsFrom) : null;
     return openTable(record, { signal, rateHz, beats });
   }
@@ -151,6 +159,15 @@ function withModels<T extends { models: object }>(inference: T, named: Readonly<
   return { ...inference, models };
 }
 
+/** `auto` takes what is faster on the day; a replay must say the same each time, so it takes the bundle's own default. */
+async function withFixedVariant(inference: InferenceSettings): Promise<InferenceSettings> {
+  const { variant, models } = inference;
+  if (variant !== 'auto' || models.beat === null) return inference;
+  const bundle = await loadBundle(await bundleFolder(models.beat)).catch(() => null);
+  // What is wrong with a bundle is told where it is used.
+  return bundle ? { ...inference, variant: bundle.manifest.defaultVariant } : inference;
+}
+
 async function exists(file: string): Promise<boolean> {
   return access(file).then(
     () => true,
@@ -158,9 +175,17 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
-async function mustExist(file: string): Promise<void> {
-  await access(file).catch((error: Error) => {
+async function mustBeFile(file: string): Promise<void> {
+  const found = await stat(file).catch((error: Error) => {
     throw new ReplayError(`cannot read ${file}: ${error.message}`);
+  });
+  if (found.isDirectory()) throw new ReplayError(`cannot read ${file}: it is a folder`);
+}
+
+/** Opened at once, so that a name that cannot be written to is told before anything is played. @throws UsageError */
+async function openForWriting(option: string, file: string): Promise<FileHandle> {
+  return openFile(file, 'w').catch((error: Error) => {
+    throw new UsageError(`${option} ${file}: ${error.message}`);
   });
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
 import type { Format } from '../domain/reading.js';
+import { serialSettings } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
 import { RecordingLink } from '../sensor/links/recording.js';
 import { SerialLink } from '../sensor/links/serial.js';
@@ -14,17 +15,19 @@ import { createModels } from './models.js';
 import { systemClock, systemTimers } from './system-clock.js';
 
 /** The link a sensor's settings name, with the format's port settings where they name none. */
-export function openLink({ link }: SensorSettings, format: Format): Link {
+export function openLink({ link, options }: SensorSettings, format: Format): Link {
   switch (link.type) {
-    case 'serial':
+    case 'serial': {
+      const serial = serialSettings(format, options);
       return new SerialLink({
-        ...format.serial,
+        ...serial,
         path: link.path,
-        baudRate: link.baudRate ?? format.serial.baudRate,
-        parity: link.parity ?? format.serial.parity,
+        baudRate: link.baudRate ?? serial.baudRate,
+        parity: link.parity ?? serial.parity,
         dtr: link.dtr,
         rts: link.rts,
       });
+    }
     case 'tcp':
       return new TcpLink(link.host, link.port);
     case 'recording':

@@ -195,7 +195,7 @@ export class Pipeline implements ReadingSink {
   beat(): void {
     this.heard = true;
     this.flushBlock();
-    this.path.deviceBeat(this.now(), this.sampleCount);
+    this.path.deviceBeat(this.now(), this.options.carries.waveform ? this.sampleCount : -1);
   }
 
   rr(rrMs: number): void {

@@ -30,6 +30,7 @@ export async function openTable(file: string, options: TableOptions): Promise<Re
   const rateHz = options.rateHz ?? rateFromTimes(rows, timeColumn);
   if (!rateHz) throw new ReplayError(`${file} does not tell its sample rate: give --rate HZ`);
   const samples = Float32Array.from(rows, (row) => toNumber(row[column]));
+  if (!samples.some(Number.isFinite)) throw new ReplayError(`${file}: no number in column '${column}'`);
   const kind = PPG_NAMES.test(column) ? 'ppg' : 'ecg';
   const carries = {
     ...NOTHING,
