@@ -32,10 +32,10 @@ process.stdout.write(
 );
 let failed = 0;
 for (const format of formats) {
-  const result = fuzzFormat(format, options, count, seed);
+  const result = fuzzFormat(format, options, count, seed, true);
   process.stdout.write(`${line(result)}\n`);
   for (const example of result.examples) process.stdout.write(`  ${example}\n`);
-  if (result.throws > 0 || result.violations > 0 || result.heldBytes > MOST_HELD_BYTES) failed++;
+  if (result.throws > 0 || result.violations > 0 || (result.heldBytes ?? 0) > MOST_HELD_BYTES) failed++;
 }
 process.stdout.write(`${formats.length} formats, ${formats.length * count} inputs, seed ${seed}: ${failed} failed\n`);
 process.exitCode = failed > 0 ? 1 : 0;
@@ -52,7 +52,7 @@ function line(result: FuzzResult): string {
       drops,
       throws,
       violations,
-      Math.round(heldBytes / 1024),
+      Math.round((heldBytes ?? 0) / 1024),
       seconds.toFixed(1),
     )
   );

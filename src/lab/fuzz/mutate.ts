@@ -1,5 +1,6 @@
 const LONGEST_RANDOM = 1024;
-const LONGEST_SLICE = 1024;
+/** Long enough for a few frames of the longest format. */
+const LONGEST_SLICE = 2048;
 const MOST_MUTATIONS = 6;
 const LONGEST_INSERT = 64;
 /** Bytes that mean something in one format or another: starts, ends, signs and extremes. */
@@ -14,8 +15,9 @@ export function fuzzInput(device: Uint8Array, random: () => number): Uint8Array 
   const byte = () => (random() < 0.5 ? TELLING[below(TELLING.length)]! : below(256));
   if (random() < 0.2) return Uint8Array.from({ length: below(LONGEST_RANDOM) }, byte);
   const from = below(device.length);
-  let bytes: Uint8Array = device.slice(from, from + 1 + below(LONGEST_SLICE));
-  for (let left = 1 + below(MOST_MUTATIONS); left > 0 && bytes.length > 0; left--) {
+  // A copy: `slice` of a Buffer would be the device's own bytes, damaged for all inputs to come.
+  let bytes: Uint8Array = Uint8Array.from(device.subarray(from, from + 1 + below(LONGEST_SLICE)));
+  for (let left = below(MOST_MUTATIONS); left > 0 && bytes.length > 0; left--) {
     const at = below(bytes.length);
     const end = Math.min(bytes.length, at + 1 + below(LONGEST_INSERT));
     switch (below(6)) {

@@ -94,7 +94,8 @@ class ProcessingDecoder implements Decoder {
     // Lines of the other sensor are whole and right, yet say nothing about ours: not a frame, not a loss.
     if (!known) return;
     const most = letter === this.signal ? this.max : letter === this.bpm ? HIGHEST_BPM : LONGEST_IBI_MS;
-    if (value < 0 || value > most) {
+    // An interval of 0 ms is no interval.
+    if (value < (letter === this.ibi ? 1 : 0) || value > most) {
       sink.dropped('out-of-range', to - from);
       return;
     }

@@ -136,7 +136,9 @@ describe.each([...FORMATS.values()].map((format) => ({ id: format.id, format }))
       const whole = decode(format, options, stream);
       expect(whole.some((event) => event[0] === 'dropped')).toBe(true);
       expect(whole.some((event) => event[0] === 'frame')).toBe(true);
-      for (let cut = 1; cut < stream.length; cut += unit) {
+      // Every place for the usual options; for others a stride, which meets every place of a frame as frames go by.
+      const stride = options === variants[0] ? unit : 11 * unit;
+      for (let cut = 1; cut < stream.length; cut += stride) {
         expect(decode(format, options, stream.subarray(0, cut), stream.subarray(cut))).toEqual(whole);
       }
       expect(decode(format, options, ...Array.from(stream, (byte) => Uint8Array.of(byte)))).toEqual(whole);
@@ -158,7 +160,7 @@ describe.each([...FORMATS.values()].map((format) => ({ id: format.id, format }))
           const got = numbers(decode(format, options, garbage, endInHalfFrame ? half : new Uint8Array(), valid), kind);
           expect(got.slice(-must.length)).toEqual(must);
         }),
-        { numRuns: 60 },
+        { numRuns: options === variants[0] ? 60 : 20 },
       );
     });
 
@@ -184,9 +186,9 @@ describe.each([...FORMATS.values()].map((format) => ({ id: format.id, format }))
       const bytes = record(format, options, [ON, OFF, ON]);
       const clean = decode(format, options, bytes);
       const kinds = ['sample', 'heartRate', 'spo2', 'rr', 'battery', 'contact'] as const;
-      const length = Math.min(bytes.length, 1500);
+      const length = Math.min(bytes.length, 700);
       for (let bit = 0; bit < 8 * length; bit++) {
-        const flipped = Uint8Array.from(bytes.subarray(0, length + 500));
+        const flipped = Uint8Array.from(bytes.subarray(0, length + 300));
         flipped[bit >> 3]! ^= 1 << (bit & 7);
         const events = decode(format, options, flipped);
         for (const kind of kinds) {

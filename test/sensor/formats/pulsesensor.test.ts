@@ -128,6 +128,12 @@ describe('pulsesensor-processing', () => {
     expect(() => pulsesensorProcessing.carries({ sensors: 1, sensor: 1 })).toThrow(/option sensor: 1/);
   });
 
+  it('takes an interval of 0 ms for none (found by fuzzing)', () => {
+    const events = decodeText(pulsesensorProcessing, 'Q0\r\nQ833\r\n');
+    expect(numbers(events, 'rr')).toEqual([833]);
+    expect(reasons(events)).toEqual(['out-of-range']);
+  });
+
   it('writes rate and interval at a beat, ahead of its sample', () => {
     const bytes = encode(pulsesensorProcessing, {}, (sink) => {
       sink.sample(1);
