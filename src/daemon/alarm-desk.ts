@@ -47,10 +47,21 @@ export class AlarmDesk {
     for (const observer of this.observers) observer(change);
   }
 
-  /** After `ack` or `snooze`: the changed state goes to the disk and to the retained list. */
+  /** After `ack` or `snooze`: the changed state goes to the disk, to the retained list and to the dashboard. */
   changed(sensor: string, alarms: AlarmEngine): void {
     this.options.delivery.persist(this.writes(sensor, alarms));
     this.options.delivery.alarms(sensor, alarms.active());
+    this.showAcknowledged(alarms);
+  }
+
+  private showAcknowledged(alarms: AlarmEngine): void {
+    for (const { id, acknowledgedUntilMs } of alarms.snapshot((tMs) => this.toWallMs(tMs)).alerts) {
+      // Whole seconds: the two clocks behind it drift apart by microseconds between two looks.
+      const until =
+        acknowledgedUntilMs === null ? null : new Date(Math.round(acknowledgedUntilMs / 1000) * 1000).toISOString();
+      const shown = this.history.acknowledge(id, until);
+      if (shown) this.options.onShown(shown);
+    }
   }
 
   /** Takes up what an earlier run left open for this sensor; before anything else is told to its engine. */
@@ -64,6 +75,7 @@ export class AlarmDesk {
     alarms.restore(snapshot, (wallMs) => wallMs - offsetMs, clock.monotonicMs());
     delivery.alarms(sensor, alarms.active());
     for (const change of alarms.active()) this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
+    this.showAcknowledged(alarms);
   }
 
   /** A sensor that is no longer configured cannot end its own alerts, and no alert may stay open for ever. */

@@ -9,15 +9,17 @@ import type { Format } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
 import type { Link } from '../sensor/links/link.js';
 import { WebServer } from '../watch/http.js';
-import { LatencyBook } from '../watch/latency.js';
+import { LatencyBook, ROTATE_MS } from '../watch/latency.js';
 import { Machine, type MachineFigures } from '../watch/machine.js';
 import { Metrics } from '../watch/metrics.js';
 import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
 import { AlarmDesk } from './alarm-desk.js';
 import { carryOut } from './commands.js';
-import { type HealthInputs, healthOf, readiness } from './health.js';
+import { type HealthInputs, healthOf, type ModelHealth, readiness } from './health.js';
+import { Heartbeats } from './heartbeats.js';
 import type { DurableStore } from './level-store.js';
+import { type MeasuredStore, measuredStore } from './measured-store.js';
 import type { Models } from './models.js';
 import { refreshMetrics } from './refresh-metrics.js';
 import { Station } from './station.js';
@@ -44,7 +46,6 @@ const TICK_MS = 100;
 const TRACE_MS = 40;
 const VITALS_MS = 1000;
 const HEALTH_MS = 30_000;
-const LOOP_DEADLINE_MS = 2000;
 
 /**
  * The daemon: the only place that knows all stations. Builds one pipeline per sensor, joins them to the store, the
@@ -59,6 +60,8 @@ export class Daemon {
   private readonly systemd: SystemdNotifier;
   private figures: MachineFigures;
   private store!: DurableStore;
+  private measured!: MeasuredStore;
+  private heartbeats!: Heartbeats;
   private models!: Models;
   private delivery!: Delivery;
   private desk!: AlarmDesk;
@@ -72,7 +75,9 @@ export class Daemon {
     private readonly config: Config,
     private readonly outside: Outside,
   ) {
-    this.latency = new LatencyBook((stage, durationMs) => this.metrics.recordStage(stage, durationMs));
+    this.latency = new LatencyBook((stage, durationMs, subject) =>
+      this.metrics.stages.observe(stage, durationMs, subject?.sensor, subject?.alertId, outside.clock.wallMs()),
+    );
     this.watchdog = new Watchdog(outside.clock);
     this.systemd = new SystemdNotifier(outside.env);
     this.figures = this.machine.read();
@@ -89,6 +94,7 @@ export class Daemon {
     const { clock, log } = outside;
     this.startedAtMs = clock.monotonicMs();
     this.store = await outside.openStore(config.stateDir);
+    this.measured = measuredStore(this.store, clock, this.latency);
     this.models = await outside.createModels(config, this.latency, () => this.inferenceChanged());
     this.delivery = new Delivery({
       settings: { mqtt: config.mqtt, homeAssistant: config.homeAssistant },
@@ -97,7 +103,7 @@ export class Daemon {
       sensors: config.sensors.map((sensor) => sensor.name),
       clock,
       timers: outside.timers,
-      store: this.store,
+      store: this.measured,
       log: log.child({ part: 'mqtt' }),
       stages: this.latency,
       random: outside.random,
@@ -125,13 +131,14 @@ export class Daemon {
     this.models.start();
     for (const station of this.stations.values()) station.runtime.start();
     this.inferenceChanged();
-    this.watchdog.expect('event-loop', LOOP_DEADLINE_MS);
+    this.heartbeats = new Heartbeats(this.watchdog, clock, this.models, this.measured);
     this.every(TICK_MS, () => this.tick());
     this.every(TRACE_MS, () => this.showTraces());
     this.every(VITALS_MS, () => this.showVitals());
     this.every(HEALTH_MS, () => this.publishHealth());
-    this.every(HEALTH_MS, () => this.latency.rotate());
-    if (this.systemd.pingEveryMs) this.every(this.systemd.pingEveryMs, () => this.pingSystemd());
+    this.every(ROTATE_MS, () => this.rotateLatency());
+    const { roundEveryMs } = this.systemd;
+    if (roundEveryMs) this.every(roundEveryMs, () => this.systemd.round(this.watchdog.verdict(), this.nowMs()));
     this.systemd.ready();
     log.info(
       { sensors: this.stations.size, dashboard: this.url, ms: Math.round(clock.monotonicMs() - this.startedAtMs) },
@@ -193,7 +200,7 @@ export class Daemon {
       config: this.config,
       outside: this.outside,
       models: this.models,
-      stages: this.latency,
+      stages: this.latency.of(settings.name),
       metrics: this.metrics,
       events: () => this.web?.events ?? null,
       onAlert: (change, { alarms, runtime }) => this.desk.take(change, alarms, runtime.current?.causeMs ?? null),
@@ -211,14 +218,17 @@ export class Daemon {
     }
     this.publishAbout();
     this.publishHealth();
+    // At once: a host that hangs is back within a second, and who looks at the page shall see that it was away.
+    this.web?.events.emit('health', healthOf(this.healthInputs()));
   }
 
   // --- rounds ---
 
   private tick(): void {
     const now = this.nowMs();
-    this.watchdog.beat('event-loop');
-    for (const { runtime } of this.stations.values()) runtime.tick(now);
+    this.heartbeats.round(() => {
+      for (const { runtime } of this.stations.values()) runtime.tick(now);
+    });
   }
 
   private showTraces(): void {
@@ -227,6 +237,7 @@ export class Daemon {
   }
 
   private showVitals(): void {
+    this.heartbeats.look();
     for (const { name, vitals, runtime, alarms, usesBeatModel } of this.stations.values()) {
       const now = vitals.take(runtime.current);
       const { quality, ...rest } = now;
@@ -234,6 +245,7 @@ export class Daemon {
       this.web?.events.emit('vitals', { sensor: name, online: runtime.isOnline, ...now });
       this.metrics.heartRate.set({ sensor: name }, now.hrBpm ?? Number.NaN);
       this.metrics.signalGood.set({ sensor: name }, quality.state === 'good' ? 1 : 0);
+      if (now.contact !== null) this.metrics.contact.set({ sensor: name }, now.contact ? 1 : 0);
       if (usesBeatModel && this.models.beat) {
         alarms.inference(this.nowMs(), this.models.condition(), this.models.reason);
       }
@@ -245,8 +257,15 @@ export class Daemon {
       this.wasReady = state;
       this.publishHealth();
     }
-    this.systemd.status(ready ? 'ready' : reasons.join('; '));
+    if (this.watchdog.verdict().healthy) this.systemd.status(this.statusLine(ready, reasons));
     this.web?.events.emit('health', healthOf(this.healthInputs()));
+  }
+
+  /** For `systemctl status`: what a person asks first. Without figures that change each second. */
+  private statusLine(ready: boolean, reasons: readonly string[]): string {
+    if (!ready) return reasons.join('; ');
+    const online = [...this.stations.values()].filter(({ runtime }) => runtime.isOnline).length;
+    return `ready; ${online} of ${this.stations.size} sensors online`;
   }
 
   private publishHealth(): void {
@@ -254,24 +273,28 @@ export class Daemon {
   }
 
   private publishAbout(): void {
+    this.delivery.about(this.about());
+  }
+
+  /** What runs here. */
+  private about() {
     const { beat, port } = this.models;
     const info = beat && port.info(beat.name);
     const { alarms } = this.config;
-    this.delivery.about({
+    return {
       version: this.outside.version,
-      models: info ? [info] : [],
+      models: info ? [{ ...info, trials: this.models.trials(), note: this.models.note }] : [],
       limits: {
         tachycardiaAboveBpm: alarms.tachycardia.aboveBpm,
         bradycardiaBelowBpm: alarms.bradycardia.belowBpm,
         inferenceDeadlineMs: this.config.inference.deadlineMs,
       },
-    });
+    };
   }
 
-  private pingSystemd(): void {
-    const { healthy, reasons } = this.watchdog.verdict();
-    if (healthy) this.systemd.ping();
-    else this.systemd.status(reasons.join('; '));
+  private rotateLatency(): void {
+    this.latency.rotate(this.outside.clock.wallMs());
+    this.web?.events.emit('latency', { point: this.latency.history.last, inference: this.latency.bins('inference') });
   }
 
   private online(sensor: string, online: boolean): void {
@@ -291,21 +314,71 @@ export class Daemon {
       view: {
         live: () => this.watchdog.verdict(),
         ready: () => this.ready(),
-        metricsText: () => {
-          refreshMetrics(this.metrics, this.healthInputs(), this.models, this.outside.version);
-          return this.metrics.text();
+        metricsText: (openMetrics) => {
+          refreshMetrics(this.metrics, this.healthInputs(), this.models, {
+            version: this.outside.version,
+            deadlineMs: this.config.inference.deadlineMs,
+            eventClients: this.web?.events.size ?? 0,
+            eventsSkipped: this.web?.events.skipped ?? 0,
+          });
+          return this.metrics.text(openMetrics);
         },
         status: () => ({
           node,
           version: this.outside.version,
-          vitals: Object.fromEntries(this.sensorNames().map((name) => [name, this.sensor(name)])),
+          sensors: [...this.stations.values()].map(({ name, carries, recentBeats }) => ({
+            name,
+            waveform: carries.waveform?.kind ?? null,
+            vitals: this.sensor(name),
+            beats: recentBeats,
+          })),
           alerts: this.desk.history.list(),
           health: healthOf(this.healthInputs()),
+          latency: this.latencyView(),
         }),
+        about: () => ({ node, ...this.about() }),
+        latency: () => this.latencyView(),
+        alerts: () => this.desk.history.list(),
+        alert: (id) => this.desk.history.details(id),
+        command: (verb, args) => carryOut(verb, args, this),
       },
     });
     this.url = await web.listen();
     this.web = web;
+  }
+
+  private latencyView() {
+    const { budgetMs, deadlineMs } = this.config.inference;
+    return {
+      intervalSeconds: ROTATE_MS / 1000,
+      budgetsMs: { inference: budgetMs },
+      deadlinesMs: { inference: deadlineMs },
+      points: this.latency.history.points(),
+      inference: this.latency.bins('inference'),
+    };
+  }
+
+  private modelHealth(): ModelHealth | null {
+    const { beat, port } = this.models;
+    const info = beat && port.info(beat.name);
+    if (!beat) return null;
+    const stats = this.models.stats();
+    return {
+      name: info?.name ?? beat.name,
+      precision: info?.precision ?? '',
+      runtime: info?.runtime ?? '',
+      sha256: info?.sha256 ?? '',
+      trials: this.models.trials(),
+      respawns: stats.respawns,
+      timeouts: stats.timeouts,
+      lateAnswers: stats.lateAnswers,
+      memoryRestarts: stats.memoryRestarts,
+      unanswered: stats.dropped + stats.unavailable + stats.lost,
+      queued: stats.queued,
+      hostResidentMiB: stats.hostResidentMiB,
+      budgetMs: stats.budgetMs,
+      note: this.models.note,
+    };
   }
 
   private healthInputs(): HealthInputs {
@@ -316,6 +389,7 @@ export class Daemon {
         state: this.models.condition(),
         reason: this.models.reason,
       },
+      model: this.modelHealth(),
       delivery: this.delivery.stats(),
       storeState: this.store.state,
       sensors: [...this.stations.values()].map(({ name, runtime }) => ({ name, online: runtime.isOnline })),

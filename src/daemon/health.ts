@@ -4,9 +4,35 @@ import type { LatencyBook } from '../watch/latency.js';
 import type { MachineFigures } from '../watch/machine.js';
 import type { WatchVerdict } from '../watch/watchdog.js';
 
+/** The model and its host, for a person. */
+export interface ModelHealth {
+  readonly name: string;
+  readonly precision: string;
+  readonly runtime: string;
+  readonly sha256: string;
+  /** How the variants did when the choice was made, ms for one beat; null: not timed or refused. */
+  readonly trials: readonly {
+    readonly variant: string;
+    readonly medianMs: number | null;
+    readonly refused: string | null;
+  }[];
+  readonly respawns: number;
+  readonly timeouts: number;
+  readonly lateAnswers: number;
+  readonly memoryRestarts: number;
+  readonly unanswered: number;
+  readonly queued: number;
+  readonly hostResidentMiB: number | null;
+  readonly budgetMs: number;
+  /** Why another variant runs than the one that was chosen; empty where none does. */
+  readonly note: string;
+}
+
 export interface HealthInputs {
   readonly watchdog: WatchVerdict;
   readonly inference: { readonly wanted: boolean; readonly state: string; readonly reason: string };
+  /** What runs and how it fares; null where no model is wanted. */
+  readonly model?: ModelHealth | null;
   readonly delivery: DeliveryStats;
   readonly storeState: string;
   readonly sensors: readonly { readonly name: string; readonly online: boolean }[];
@@ -47,6 +73,7 @@ export function healthOf(inputs: HealthInputs): Health & { readonly system: Reco
     throttled: machine.throttled,
     sensors: Object.fromEntries(sensors.map(({ name, online }) => [name, online ? 'online' : 'offline'])),
     inference: { state: inputs.inference.state, reason: inputs.inference.reason },
+    model: inputs.model ?? null,
     uptimeSeconds: Math.round(inputs.uptimeMs / 1000),
     eventLoopLagMs: Math.round(machine.loopLagMs * 100) / 100,
     system: {
@@ -55,8 +82,8 @@ export function healthOf(inputs: HealthInputs): Health & { readonly system: Reco
           ? `connected (MQTT ${delivery.protocol})`
           : delivery.lastError
         : 'off',
-      outbox: `${delivery.outbox.entries} waiting, ${delivery.outbox.bytes} bytes`,
-      inference: `${inputs.inference.state}${inputs.inference.reason ? `: ${inputs.inference.reason}` : ''}`,
+      outbox: outboxText(delivery.outbox),
+      store: inputs.storeState,
       memory: `${Math.round(machine.rssBytes / 1048576)} MiB`,
       cpu: `${Math.round(machine.cpuShare * 1000) / 10} % of one core`,
       temperature: machine.temperatureC === null ? 'unknown' : `${machine.temperatureC.toFixed(1)} °C`,
@@ -65,6 +92,12 @@ export function healthOf(inputs: HealthInputs): Health & { readonly system: Reco
       'event loop': `${machine.loopLagMs.toFixed(1)} ms late at p99`,
     },
   };
+}
+
+function outboxText({ entries, bytes, oldestAgeMs, shedAlerts }: DeliveryStats['outbox']): string {
+  const waiting = entries === 0 ? 'empty' : `${entries} waiting, ${Math.ceil(bytes / 1024)} KiB`;
+  const oldest = entries > 0 && oldestAgeMs > 1000 ? `, the oldest for ${Math.round(oldestAgeMs / 1000)} s` : '';
+  return `${waiting}${oldest}${shedAlerts > 0 ? `, ${shedAlerts} alerts given up` : ''}`;
 }
 
 function rounded(figures: object): { count: number; p50Ms: number; p99Ms: number } {

@@ -6,6 +6,7 @@ import type { InferenceSettings } from '../config/inference.js';
 import type { InferencePort } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { loadBundle } from '../inference/bundle/load.js';
+import type { VariantTrial } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import type { InferenceStats } from '../inference/stats.js';
 
@@ -30,6 +31,10 @@ export interface Models {
   /** For the alarm rules. */
   condition(): 'starting' | 'ready' | 'down' | 'slow';
   stats(): InferenceStats;
+  /** How the variants did when the beat model's was chosen; empty where it is not loaded. */
+  trials(): readonly VariantTrial[];
+  /** Why another variant runs than was chosen; empty where none does. */
+  readonly note: string;
   start(): void;
   /** As `start`, and waits until it answers or is known not to. */
   startAndWait(): Promise<void>;
@@ -84,6 +89,10 @@ export async function createModels(
       return state === 'ready' && runner.stats().slow ? 'slow' : state;
     },
     stats: () => runner.stats(),
+    trials: () => runner.model('beat')?.trials ?? [],
+    get note() {
+      return runner.note;
+    },
     start() {
       if (beat) runner.start();
     },

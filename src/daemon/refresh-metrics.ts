@@ -1,37 +1,93 @@
+import type { Counter } from 'prom-client';
 import { Metrics } from '../watch/metrics.js';
 import type { HealthInputs } from './health.js';
 import type { Models } from './models.js';
 
 const seen = new WeakMap<Metrics, Map<string, number>>();
 
+/** What only the daemon knows beside `HealthInputs`. */
+export interface MetricExtras {
+  readonly version: string;
+  readonly deadlineMs: number;
+  readonly eventClients: number;
+  readonly eventsSkipped: number;
+}
+
 /** Brings the gauges, and the counters that are kept elsewhere, up to date; called when somebody scrapes. */
-export function refreshMetrics(metrics: Metrics, inputs: HealthInputs, models: Models, version: string): void {
-  const { delivery, machine, inference } = inputs;
+export function refreshMetrics(metrics: Metrics, inputs: HealthInputs, models: Models, extras: MetricExtras): void {
   let totals = seen.get(metrics);
   if (!totals) {
     totals = new Map();
     seen.set(metrics, totals);
   }
-  metrics.buildInfo.set({ version }, 1);
+  const raise = raiser(totals);
+  metrics.buildInfo.set({ version: extras.version }, 1);
+  metrics.uptime.set(inputs.uptimeMs / 1000);
+  metrics.clockSynced.set(inputs.clockSynced ? 1 : 0);
+  metrics.watchdogFresh.set(inputs.watchdog.healthy ? 1 : 0);
+  metrics.eventClients.set(extras.eventClients);
+  raise(metrics.eventsSkipped, extras.eventsSkipped);
+  refreshMachine(metrics, inputs.machine, raise);
+  refreshDelivery(metrics, inputs.delivery, raise);
+  metrics.inferenceUp.set(inputs.inference.state === 'ready' || inputs.inference.state === 'slow' ? 1 : 0);
+  metrics.inferenceSlow.set(inputs.inference.state === 'slow' ? 1 : 0);
+  metrics.inferenceDeadline.set(extras.deadlineMs / 1000);
+  if (inputs.inference.wanted) refreshInference(metrics, models, raise);
+}
+
+type Raise = (counter: Counter, total: number, labels?: Record<string, string>) => void;
+
+function raiser(totals: Map<string, number>): Raise {
+  return (counter, total, labels = {}) => {
+    const { name } = counter as Counter & { readonly name: string };
+    Metrics.raiseTo(counter, totals, `${name} ${Object.values(labels).join(' ')}`, total, labels);
+  };
+}
+
+function refreshMachine(metrics: Metrics, machine: HealthInputs['machine'], raise: Raise): void {
   metrics.rss.set(machine.rssBytes);
   metrics.loopLag.set(machine.loopLagMs / 1000);
-  metrics.clockSynced.set(inputs.clockSynced ? 1 : 0);
   if (machine.temperatureC !== null) metrics.temperature.set(machine.temperatureC);
+  if (machine.throttled !== null) metrics.throttled.set(machine.throttled ? 1 : 0);
+  raise(metrics.cpu, machine.cpuSeconds);
+}
+
+function refreshDelivery(metrics: Metrics, delivery: HealthInputs['delivery'], raise: Raise): void {
+  const { outbox } = delivery;
   metrics.brokerUp.set(delivery.connected ? 1 : 0);
-  metrics.outboxEntries.set(delivery.outbox.entries);
-  metrics.outboxBytes.set(delivery.outbox.bytes);
-  metrics.inferenceUp.set(inference.state === 'ready' ? 1 : 0);
-  Metrics.raiseTo(metrics.cpu, totals, 'cpu', machine.cpuSeconds);
-  Metrics.raiseTo(metrics.shed, totals, 'shed alert', delivery.outbox.shedAlerts, { class: 'alert' });
+  raise(metrics.brokerConnections, delivery.connections);
+  raise(metrics.brokerAttempts, delivery.attempts);
+  raise(metrics.vitalsSent, delivery.vitalsSent);
+  raise(metrics.vitalsDropped, delivery.vitalsDropped);
+  metrics.outboxEntries.set(outbox.entries);
+  metrics.outboxBytes.set(outbox.bytes);
+  metrics.outboxInFlight.set(outbox.inFlight);
+  metrics.outboxOldest.set(outbox.oldestAgeMs / 1000);
+  raise(metrics.shed, outbox.shedAlerts, { class: 'alert' });
+  raise(metrics.shed, outbox.shedTelemetry, { class: 'telemetry' });
+  raise(metrics.refused, outbox.refused, { reason: 'refused' });
+  raise(metrics.refused, outbox.undeliverable, { reason: 'undeliverable' });
+  raise(metrics.replayed, outbox.replayed);
+  raise(metrics.storeFailures, outbox.storeFailures);
+}
+
+function refreshInference(metrics: Metrics, models: Models, raise: Raise): void {
   const stats = models.stats();
-  Metrics.raiseTo(metrics.respawns, totals, 'respawns', stats.respawns);
-  Metrics.raiseTo(metrics.lateAnswers, totals, 'late', stats.lateAnswers);
+  metrics.inferenceQueue.set(stats.queued);
+  metrics.inferenceBudget.set(stats.budgetMs / 1000);
+  raise(metrics.inferenceItems, stats.items);
+  raise(metrics.respawns, stats.respawns);
+  raise(metrics.timeouts, stats.timeouts);
+  raise(metrics.memoryRestarts, stats.memoryRestarts);
+  raise(metrics.lateAnswers, stats.lateAnswers);
+  raise(metrics.unanswered, stats.dropped, { reason: 'queue-full' });
+  raise(metrics.unanswered, stats.unavailable, { reason: 'no-host' });
+  raise(metrics.unanswered, stats.lost, { reason: 'host-died' });
+  raise(metrics.unanswered, stats.faults, { reason: 'fault' });
   if (stats.hostResidentMiB !== null) metrics.hostRss.set(stats.hostResidentMiB * 2 ** 20);
   metrics.modelInfo.reset();
   const info = models.beat && models.port.info(models.beat.name);
-  if (info)
-    metrics.modelInfo.set(
-      { name: info.name, sha256: info.sha256, precision: info.precision, runtime: info.runtime },
-      1,
-    );
+  if (!info) return;
+  const { name, sha256, precision, runtime } = info;
+  metrics.modelInfo.set({ name, sha256, precision, runtime }, 1);
 }

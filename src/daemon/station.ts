@@ -2,6 +2,7 @@ import { AlarmEngine } from '../alarm/engine.js';
 import { type Config, mergeSensorAlarms } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
 import type { AlertChange, AlertKind } from '../domain/alert.js';
+import type { BeatClass } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { Carries } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
@@ -17,6 +18,17 @@ import { VitalsBook } from './vitals.js';
 
 /** Alarms that rest on the beat model's word, and so name it. */
 const MODEL_KINDS: ReadonlySet<AlertKind> = new Set(['ventricular-tachycardia', 'frequent-ectopy']);
+
+/** Beats the dashboard's interval plots begin with: some minutes. */
+const RECENT_BEATS = 300;
+
+/** A beat as the dashboard draws it. */
+export interface ShownBeat {
+  /** Where it is in the waveform; -1 where there is none. */
+  readonly sample: number;
+  readonly class: BeatClass | null;
+  readonly rrMs: number | null;
+}
 
 export interface StationOptions {
   readonly settings: SensorSettings;
@@ -38,6 +50,8 @@ export class Station {
   readonly alarms: AlarmEngine;
   readonly runtime: SensorRuntime;
   readonly vitals = new VitalsBook();
+  /** The last beats, oldest first. */
+  readonly recentBeats: ShownBeat[] = [];
   private trace: TraceFeed | null = null;
 
   constructor(private readonly options: StationOptions) {
@@ -73,8 +87,12 @@ export class Station {
           this.vitals.beat(beat);
           metrics.beats.inc({ sensor: this.name });
         },
-        classified: ({ sample, rrMs }, scores) =>
-          options.events()?.emit('beat', { sensor: this.name, sample, class: scores?.class ?? null, rrMs }),
+        classified: ({ sample, rrMs }, scores) => {
+          const shown: ShownBeat = { sample, class: scores?.class ?? null, rrMs };
+          this.recentBeats.push(shown);
+          if (this.recentBeats.length > RECENT_BEATS) this.recentBeats.shift();
+          options.events()?.emit('beat', { sensor: this.name, ...shown });
+        },
         samples: (values, count, first) => this.feedTrace(values, count, first),
         spo2: (percent) => {
           this.vitals.spo2Percent = Number.isFinite(percent) ? percent : null;

@@ -1,5 +1,5 @@
-/** The dashboard draws at most this many values a second; more cannot be seen. */
-const SHOWN_RATE_HZ = 125;
+/** The dashboard draws at most about this many values a second; more cannot be seen. */
+const SHOWN_RATE_HZ = 250;
 
 /** Thins a waveform for the live trace and hands it over in bundles, only while somebody looks. */
 export class TraceFeed {

@@ -42,7 +42,7 @@ export interface DeliveryOptions {
   /** Stays open: it is the caller's to close, after `stop`. */
   readonly store: KeyValueStore;
   readonly log: DeliveryLog;
-  /** Told `wire_to_alert` and `publish_ack`. */
+  /** Told `wire_to_alert` (with sensor and alert id) and `publish_ack`. */
   readonly stages?: StageRecorder;
   /** Stream time to wall clock; where left out, stream time is the monotonic clock's. */
   readonly toWallMs?: (tMs: StreamMs) => number;
@@ -310,7 +310,10 @@ export class Delivery {
     });
     // What waited for the broker says nothing of our own speed, so only fresh alerts count.
     if (taken && !replayed && arrivedAtMs !== null) {
-      stages?.record('wire_to_alert', Math.max(0, clock.monotonicMs() - arrivedAtMs));
+      stages?.record('wire_to_alert', Math.max(0, clock.monotonicMs() - arrivedAtMs), {
+        sensor: item.sensor,
+        alertId: alert ? alertIdOf(item.body) : undefined,
+      });
     }
     return taken;
   }
@@ -387,4 +390,9 @@ export class Delivery {
     this.retained.markAll();
     this.pump();
   }
+}
+
+/** The id of an alert in its body, where it stands right behind the schema. */
+function alertIdOf(body: string): string | undefined {
+  return /"id":"([^"]+)"/.exec(body)?.[1];
 }

@@ -41,6 +41,10 @@ interface Flight {
 
 /** A host that lived this long had a good start: its death counts as the first one again. */
 const STEADY_MS = 10_000;
+/** Deaths in a row after which the variant itself is suspected, and another one tried. */
+const VARIANT_DEATHS = 3;
+/** Deaths in a row after which nothing helps: it is left alone for the longest wait each time, rules do the work. */
+const HOPELESS_DEATHS = 6;
 
 /**
  * Keeps a model host alive and asks it. Every question gets its answer or null within the deadline, whatever happens to
@@ -76,6 +80,8 @@ export class InferenceRunner implements InferencePort {
   #state: InferenceState = 'starting';
   #reason = 'the model host is starting';
   #deaths = 0;
+  /** Slots that run another variant than the chosen one, because hosts with that one died again and again. */
+  readonly #instead = new Map<string, string>();
   #readyAtMs: number | null = null;
   #respawnTimer: NodeJS.Timeout | null = null;
   #startTimer: NodeJS.Timeout | null = null;
@@ -114,7 +120,10 @@ export class InferenceRunner implements InferencePort {
 
   /** Starts the host; does not wait for it. Again after a refusal, once its reason was mended. */
   start(): void {
-    if (this.#refused) this.#chosen.clear();
+    if (this.#refused) {
+      this.#chosen.clear();
+      this.#instead.clear();
+    }
     if (this.#host || this.#respawnTimer || this.#stopping) return;
     if (this.#slots.length === 0) {
       this.#setState('down', 'no model is configured');
@@ -157,6 +166,14 @@ export class InferenceRunner implements InferencePort {
   /** Why the state is what it is, for a person. */
   get reason(): string {
     return this.#reason;
+  }
+
+  /** Why another variant runs than was chosen; empty where none does. */
+  get note(): string {
+    const changes = [...this.#instead].map(
+      ([slot, other]) => `${slot}: ${other} instead of ${this.#chosen.get(slot)?.variant ?? 'the chosen variant'}`,
+    );
+    return changes.length > 0 ? `${changes.join(', ')}, for hosts with it died again and again` : '';
   }
 
   info(slot: string): ModelInfo | null {
@@ -234,7 +251,7 @@ export class InferenceRunner implements InferencePort {
         slot,
         dir: models[slot] as string,
         // A host that comes back does not choose anew: every millisecond of it is one without a model.
-        variant: this.#chosen.get(slot)?.variant ?? variant,
+        variant: this.#instead.get(slot) ?? this.#chosen.get(slot)?.variant ?? variant,
       })),
     });
   }
@@ -254,6 +271,13 @@ export class InferenceRunner implements InferencePort {
     else this.#setState('ready', 'ready');
     // A runtime or a file that is wrong now is wrong in a second, too: keep no process for it and try no more.
     this.#refused = this.#loaded.every((model) => model === null);
+    if (this.#refused && this.#instead.size > 0) {
+      // The stopgap is no good at all: back to the variant that at least loaded.
+      this.#refused = false;
+      this.#instead.clear();
+      this.#host?.kill();
+      return;
+    }
     if (this.#refused) this.#host?.close();
   }
 
@@ -270,11 +294,31 @@ export class InferenceRunner implements InferencePort {
 
     this.#memoryExceeded = false;
     this.#deaths = livedMs > STEADY_MS ? 1 : this.#deaths + 1;
-    this.#setState('down', this.#killReason ? `the model host ${this.#killReason}; it was killed` : reason);
-    this.#count.respawns++;
+    const why = this.#killReason ? `the model host ${this.#killReason}; it was killed` : reason;
     const { firstMs, longestMs } = this.#options.backOff;
-    const waitMs = Math.min(longestMs, firstMs * 2 ** Math.min(this.#deaths - 1, 30));
+    let waitMs = Math.min(longestMs, firstMs * 2 ** Math.min(this.#deaths - 1, 30));
+    let next = '';
+    if (this.#deaths === VARIANT_DEATHS) next = this.#changeVariant();
+    if (this.#deaths >= HOPELESS_DEATHS) {
+      waitMs = longestMs;
+      next = `; ${this.#deaths} deaths in a row: rules alone, next try in ${longestMs / 1000} s`;
+    }
+    this.#setState('down', why + next);
+    this.#count.respawns++;
     this.#respawnTimer = setTimeout(() => this.#spawn(), waitMs);
+  }
+
+  /** The other precision may live where the chosen one dies: fp32 where it was not that, else what the bundle has. */
+  #changeVariant(): string {
+    const changed: string[] = [];
+    for (const [slot, { variant, manifest }] of this.#chosen) {
+      const others = manifest.variants.map(({ id }) => id).filter((id) => id !== variant);
+      const other = others.includes('fp32') ? 'fp32' : others[0];
+      if (other === undefined || this.#instead.has(slot)) continue;
+      this.#instead.set(slot, other);
+      changed.push(`${slot} runs ${other} instead of ${variant}`);
+    }
+    return changed.length > 0 ? `; ${VARIANT_DEATHS} deaths in a row: ${changed.join(', ')}` : '';
   }
 
   #kill(reason: string): void {
@@ -303,6 +347,8 @@ export class InferenceRunner implements InferencePort {
     if (this.#flight || !this.#host || this.#queue.length === 0) return;
     const batch = this.#queue.takeBatch((model) => (this.#loaded[model]?.takesBatches ? this.#options.maxBatch : 1));
     const first = batch[0] as Request;
+    const sentAtMs = this.#options.nowMs();
+    for (const { askedAtMs } of batch) this.#options.stages?.record('inference_queue', sentAtMs - askedAtMs);
     const id = this.#nextId++ >>> 0;
     const { deadlineMs } = this.#options;
     // When this process itself was held up, the answer may lie unread in the socket: timers run before it is read. One

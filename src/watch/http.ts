@@ -1,17 +1,30 @@
-import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { findAsset } from './dashboard/assets.js';
 import { EventStream } from './event-stream.js';
+import { HttpGuard, isLoopback, type Refusal } from './http-guard.js';
+import { OPENMETRICS_TYPE, PROMETHEUS_TYPE } from './metrics.js';
 
-/** What the web server shows; the daemon fills it in. */
+/** What the web server shows; the daemon fills it in. Whatever is `unknown` goes out as JSON. */
 export interface WebView {
   /** Alive: the event loop turns and the watchdog is content. */
   live(): { healthy: boolean; reasons: readonly string[] };
   ready(): { ready: boolean; reasons: readonly string[] };
-  metricsText(): Promise<string>;
-  /** Everything the dashboard starts from, as JSON. */
+  metricsText(openMetrics: boolean): Promise<string>;
+  /** Everything the dashboard starts from. */
   status(): unknown;
+  about(): unknown;
+  /** Latency per stage: budgets, the last hour, the spread of inference times. */
+  latency(): unknown;
+  alerts(): unknown;
+  /** One alert with its evidence; null where there is none of this id. */
+  alert(id: string): unknown;
+  /**
+   * Carries out `ack` or `snooze`.
+   * @throws Error whose message is for a person
+   */
+  command(verb: string, args: Readonly<Record<string, unknown>>): unknown;
 }
 
 export interface WebServerOptions {
@@ -22,30 +35,37 @@ export interface WebServerOptions {
   readonly view: WebView;
 }
 
-const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
-
 /** No script but our own files, no framing, nothing from elsewhere. */
 const SECURITY_HEADERS = {
   'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Cache-Control': 'no-store',
 };
 
-/** Health, metrics, live events and the dashboard on one small server. */
+const COMMAND_PATHS: Readonly<Record<string, string>> = { '/alerts/ack': 'ack', '/alerts/snooze': 'snooze' };
+const MAX_BODY_BYTES = 16 * 1024;
+/** Below this gzip costs more than it saves. */
+const MIN_GZIP_BYTES = 1024;
+const JSON_TYPE = 'application/json; charset=utf-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+/** Health, metrics, live events, the dashboard and its buttons on one small server. */
 export class WebServer {
   readonly events = new EventStream();
   private readonly server: Server;
+  private readonly guard: HttpGuard;
 
   /** @throws Error where it would be open to the network without a token */
   constructor(private readonly options: WebServerOptions) {
     if (!isLoopback(options.host) && !options.token) {
       throw new Error(`http.host ${options.host} is open to the network: set http.tokenFile, or listen on 127.0.0.1`);
     }
+    this.guard = new HttpGuard(options.host, options.token);
     this.server = createServer((request, response) => {
       this.handle(request, response).catch((error: Error) => {
-        if (!response.headersSent) send(response, 500, 'text/plain', `internal error: ${error.message}\n`);
+        if (!response.headersSent) send(response, 500, TEXT_TYPE, `internal error: ${error.message}\n`);
         else response.destroy();
       });
     });
@@ -79,60 +99,109 @@ export class WebServer {
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { view, token } = this.options;
-    if (!this.hostAllowed(request)) return send(response, 421, 'text/plain', 'unknown host name\n');
-    if (token && !tokenMatches(request, token)) {
-      response.setHeader('WWW-Authenticate', 'Bearer realm="slothd"');
-      return send(response, 401, 'text/plain', 'a bearer token is needed\n');
-    }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD');
-      return send(response, 405, 'text/plain', 'only GET\n');
-    }
+    const refusal = this.guard.check(request);
+    if (refusal) return refuse(response, refusal);
     const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const verb = Object.hasOwn(COMMAND_PATHS, path) ? COMMAND_PATHS[path] : undefined;
+    if (verb) return this.command(verb, request, response);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return refuse(response, { status: 405, text: 'only GET\n', headers: { Allow: 'GET, HEAD' } });
+    }
+    return this.show(path, request, response);
+  }
+
+  private async show(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { view } = this.options;
+    const json = (value: unknown, status = 200) => send(response, status, JSON_TYPE, `${JSON.stringify(value)}\n`);
     switch (path) {
       case '/livez': {
         const { healthy, reasons } = view.live();
-        return send(response, healthy ? 200 : 503, 'text/plain', healthy ? 'ok\n' : `${reasons.join('\n')}\n`);
+        return send(response, healthy ? 200 : 503, TEXT_TYPE, healthy ? 'ok\n' : `${reasons.join('\n')}\n`);
       }
       case '/readyz': {
         const verdict = view.ready();
-        return send(response, verdict.ready ? 200 : 503, 'application/json', `${JSON.stringify(verdict)}\n`);
+        return json(verdict, verdict.ready ? 200 : 503);
       }
-      case '/metrics':
-        return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await view.metricsText());
+      case '/metrics': {
+        const open = /application\/openmetrics-text/.test(request.headers.accept ?? '');
+        return send(response, 200, open ? OPENMETRICS_TYPE : PROMETHEUS_TYPE, await view.metricsText(open));
+      }
       case '/status':
-        return send(response, 200, 'application/json', JSON.stringify(view.status()));
+        return json(view.status());
+      case '/about':
+        return json(view.about());
+      case '/latency':
+        return json(view.latency());
+      case '/alerts':
+        return json(view.alerts());
       case '/events':
         return this.events.attach(response, SECURITY_HEADERS);
-      default: {
-        const asset = await findAsset(path);
-        if (!asset) return send(response, 404, 'text/plain', 'not found\n');
-        return send(response, 200, asset.type, asset.body);
-      }
+    }
+    const id = /^\/alerts\/([\w-]{1,64})$/.exec(path)?.[1];
+    const alert = id === undefined ? null : view.alert(id);
+    if (alert) return json(alert);
+    const asset = await findAsset(path);
+    if (!asset) return send(response, 404, TEXT_TYPE, 'not found\n');
+    return send(response, 200, asset.type, asset.body, asset.gzipped);
+  }
+
+  private async command(verb: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') {
+      return refuse(response, { status: 405, text: 'only POST\n', headers: { Allow: 'POST' } });
+    }
+    const refusal = this.guard.checkCommand(request);
+    if (refusal) return refuse(response, refusal);
+    const body = await readBody(request);
+    if (body === null) return refuse(response, { status: 413, text: `at most ${MAX_BODY_BYTES} bytes\n` });
+    const answer = (status: number, value: object) => send(response, status, JSON_TYPE, `${JSON.stringify(value)}\n`);
+    let args: unknown;
+    try {
+      args = JSON.parse(body);
+    } catch {
+      return answer(400, { ok: false, error: 'the body is not JSON' });
+    }
+    if (typeof args !== 'object' || args === null || Array.isArray(args)) {
+      return answer(400, { ok: false, error: 'the body must be a JSON object' });
+    }
+    try {
+      const result = await this.options.view.command(verb, args as Record<string, unknown>);
+      return answer(200, { ok: true, result: result ?? null });
+    } catch (error) {
+      return answer(400, { ok: false, error: (error as Error).message });
     }
   }
+}
 
-  /** A page elsewhere that resolves its own name to 127.0.0.1 must not read a heart (DNS rebinding). */
-  private hostAllowed(request: IncomingMessage): boolean {
-    if (!isLoopback(this.options.host)) return true;
-    const host = (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
-    return LOOPBACK_NAMES.has(host);
+/** @returns the body as text, or null where it is too long */
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) return null;
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+function refuse(response: ServerResponse, { status, text, headers }: Refusal): void {
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
+  // What is left of a body nobody will read must not be taken for the next request.
+  response.setHeader('Connection', 'close');
+  send(response, status, TEXT_TYPE, text);
 }
 
-function tokenMatches(request: IncomingMessage, token: string): boolean {
-  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  const a = Buffer.from(given);
-  const b = Buffer.from(token);
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function send(response: ServerResponse, status: number, type: string, body: string | Buffer): void {
-  response.writeHead(status, { ...SECURITY_HEADERS, 'Content-Type': type });
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+function send(response: ServerResponse, status: number, type: string, body: string | Buffer, gzipped?: Buffer): void {
+  const { req } = response;
+  const wantsGzip = /\bgzip\b/.test(String(req.headers['accept-encoding'] ?? ''));
+  const packed = wantsGzip ? (gzipped ?? (body.length >= MIN_GZIP_BYTES ? gzipSync(body) : undefined)) : undefined;
+  const sent = packed ?? Buffer.from(body);
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    'Content-Type': type,
+    'Content-Length': sent.length,
+    Vary: 'Accept-Encoding',
+    ...(packed ? { 'Content-Encoding': 'gzip' } : {}),
+  });
+  response.end(req.method === 'HEAD' ? undefined : sent);
 }

@@ -1,15 +1,13 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Stage } from '../domain/stage.js';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { StageHistogram } from './stage-histogram.js';
 
-/** 10 us to 10 s, about three buckets a decade. */
-const STAGE_BUCKETS_SECONDS = [
-  1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
+export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+export const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
 /** Every metric of the daemon, under the `slothd_` prefix and in base units. One instance per daemon: no global registry. */
 export class Metrics {
   readonly registry = new Registry();
-  private readonly stage = this.histogram('stage_duration_seconds', 'How long each stage took.', ['stage']);
+  readonly stages = new StageHistogram();
   readonly frames = this.counter('frames_total', 'Valid frames decoded.', ['sensor']);
   readonly bytes = this.counter('received_bytes_total', 'Bytes that came from the sensor.', ['sensor']);
   readonly dropped = this.counter('frames_dropped_total', 'Frames not used, by reason.', ['sensor', 'reason']);
@@ -23,6 +21,30 @@ export class Metrics {
   readonly sensorUp = this.gauge('sensor_up', '1 while valid frames arrive.', ['sensor']);
   readonly signalGood = this.gauge('signal_good', '1 while the signal can be trusted.', ['sensor']);
   readonly inferenceUp = this.gauge('inference_up', '1 while the model host answers.', []);
+  readonly contact = this.gauge('sensor_contact', '1 while the sensor touches the body, as far as it is known.', [
+    'sensor',
+  ]);
+  readonly watchdogFresh = this.gauge('watchdog_healthy', '1 while every heartbeat is fresh.', []);
+  readonly inferenceQueue = this.gauge('inference_queue_entries', 'Beats that wait for the model host.', []);
+  readonly inferenceSlow = this.gauge('inference_slow', '1 while the p99 of recent answers is above the budget.', []);
+  readonly inferenceBudget = this.gauge('inference_budget_seconds', 'Soft budget for the p99 of answers.', []);
+  readonly inferenceDeadline = this.gauge(
+    'inference_deadline_seconds',
+    'A host that has not answered after this long is killed.',
+    [],
+  );
+  readonly inferenceItems = this.counter('inference_items_total', 'Beats the model answered.', []);
+  readonly timeouts = this.counter(
+    'inference_timeouts_total',
+    'Times the host missed its deadline and was killed.',
+    [],
+  );
+  readonly memoryRestarts = this.counter(
+    'inference_memory_restarts_total',
+    'Times the host was started anew because it had grown too large.',
+    [],
+  );
+  readonly unanswered = this.counter('inference_unanswered_total', 'Beats that got no answer, by reason.', ['reason']);
   readonly respawns = this.counter('inference_respawns_total', 'Times the model host was started anew.', []);
   readonly lateAnswers = this.counter('inference_late_answers_total', 'Answers that came after their deadline.', []);
   readonly hostRss = this.gauge('inference_host_resident_memory_bytes', 'Resident memory of the model host.', []);
@@ -32,6 +54,25 @@ export class Metrics {
   readonly shed = this.counter('outbox_shed_total', 'Messages given up because the outbox was full, by class.', [
     'class',
   ]);
+  readonly outboxInFlight = this.gauge('outbox_in_flight_entries', 'Messages sent and not yet acknowledged.', []);
+  readonly outboxOldest = this.gauge('outbox_oldest_age_seconds', 'How long the oldest message has waited.', []);
+  readonly replayed = this.counter('outbox_replayed_total', 'Messages sent again or later than they were made.', []);
+  readonly refused = this.counter('outbox_refused_total', 'Messages not delivered, by reason.', ['reason']);
+  readonly storeFailures = this.counter('store_write_failures_total', 'Writes the disk refused.', []);
+  readonly brokerConnections = this.counter('broker_connections_total', 'Connections made to the broker.', []);
+  readonly brokerAttempts = this.counter('broker_connection_attempts_total', 'Attempts to reach the broker.', []);
+  readonly vitalsSent = this.counter('vitals_sent_total', 'Vitals published.', []);
+  readonly vitalsDropped = this.counter(
+    'vitals_dropped_total',
+    'Vitals not published because the broker was away or did not keep up.',
+    [],
+  );
+  readonly eventClients = this.gauge('dashboard_clients', 'Browsers that listen to events.', []);
+  readonly eventsSkipped = this.counter(
+    'dashboard_events_skipped_total',
+    'Events a browser did not get because it did not keep up.',
+    [],
+  );
   readonly loopLag = this.gauge('event_loop_lag_seconds', 'Delay of the event loop, p99 of the last interval.', []);
   readonly rss = this.gauge('resident_memory_bytes', 'Resident memory of the daemon.', []);
   readonly cpu = this.counter('cpu_seconds_total', 'CPU time of the daemon, user and system.', []);
@@ -40,6 +81,12 @@ export class Metrics {
     "The processor's temperature, where the machine tells.",
     [],
   );
+  readonly throttled = this.gauge(
+    'device_throttled',
+    '1 while the board slows itself down for heat or low voltage, where the machine tells.',
+    [],
+  );
+  readonly uptime = this.gauge('uptime_seconds', 'How long the daemon has been running.', []);
   readonly clockSynced = this.gauge('clock_synced', '1 while the wall clock is known to be set.', []);
   readonly modelInfo = this.gauge('model_info', 'Always 1; the labels say which model runs.', [
     'name',
@@ -48,10 +95,6 @@ export class Metrics {
     'runtime',
   ]);
   readonly buildInfo = this.gauge('build_info', 'Always 1; the label says which slothd runs.', ['version']);
-
-  recordStage(stage: Stage, durationMs: number): void {
-    this.stage.observe({ stage }, durationMs / 1000);
-  }
 
   /** Sets a counter to a total kept elsewhere (a library's or a child's own count). */
   static raiseTo(
@@ -66,8 +109,14 @@ export class Metrics {
     seen.set(key, total);
   }
 
-  text(): Promise<string> {
-    return this.registry.metrics();
+  /** Everything as text of Prometheus, or of OpenMetrics, which alone knows exemplars. */
+  async text(openMetrics = false): Promise<string> {
+    const others = await this.registry.metrics();
+    const all = `${others.trimEnd()}\n${this.stages.render(openMetrics)}`;
+    if (!openMetrics) return all;
+    // OpenMetrics names a counter's family without the `_total` of its samples, and knows no empty lines.
+    const families = all.replace(/^# (HELP|TYPE) (\S+)_total /gm, '# $1 $2 ').replace(/\n{2,}/g, '\n');
+    return `${families}# EOF\n`;
   }
 
   private counter(name: string, help: string, labelNames: string[]): Counter {
@@ -76,15 +125,5 @@ export class Metrics {
 
   private gauge(name: string, help: string, labelNames: string[]): Gauge {
     return new Gauge({ name: `slothd_${name}`, help, labelNames, registers: [this.registry] });
-  }
-
-  private histogram(name: string, help: string, labelNames: string[]): Histogram {
-    return new Histogram({
-      name: `slothd_${name}`,
-      help,
-      labelNames,
-      buckets: STAGE_BUCKETS_SECONDS,
-      registers: [this.registry],
-    });
   }
 }

@@ -21,6 +21,8 @@ export const NO_MODELS: Models = {
   stats: () => {
     throw new Error('no model, no figures');
   },
+  trials: () => [],
+  note: '',
   start: () => undefined,
   startAndWait: () => Promise.resolve(),
   stop: () => Promise.resolve(),
