@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.js';
 import { configSchema } from '../config/schema.js';
 import { BeatClassifier } from '../daemon/beat-classifier.js';
 import { bundleFolder, createModels } from '../daemon/models.js';
+import { modelInfoOf, rhythmModelOf } from '../daemon/station.js';
 import { loadBundle } from '../inference/bundle/load.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import { chosenFormat } from './chosen-format.js';
@@ -73,7 +74,7 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
     () => {},
     pino({ level: 'silent' }),
   );
-  if (sources.some((source) => source.carries.waveform?.kind === 'ecg')) await models.startAndWait();
+  await models.startAndWait();
   const out = eventsFile ? eventsFile.createWriteStream() : process.stdout;
   const abort = new AbortController();
   const stop = () => abort.abort();
@@ -100,7 +101,8 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
                   causeMs,
                 })
             : null,
-        modelInfo: () => (beat ? models.port.info(beat.name) : null),
+        rhythmModel: models.port.state() === 'ready' ? rhythmModelOf(models) : null,
+        modelInfo: (kind) => modelInfoOf(models, kind),
         stages,
         speed: options.speed,
         write: (line) => out.write(line),
@@ -162,8 +164,9 @@ function withModels<T extends { models: object }>(inference: T, named: Readonly<
 /** `auto` takes what is faster on the day; a replay must say the same each time, so it takes the bundle's own default. */
 async function withFixedVariant(inference: InferenceSettings): Promise<InferenceSettings> {
   const { variant, models } = inference;
-  if (variant !== 'auto' || models.beat === null) return inference;
-  const bundle = await loadBundle(await bundleFolder(models.beat)).catch(() => null);
+  const first = models.beat ?? models.rhythm;
+  if (variant !== 'auto' || first === null) return inference;
+  const bundle = await loadBundle(await bundleFolder(first)).catch(() => null);
   // What is wrong with a bundle is told where it is used.
   return bundle ? { ...inference, variant: bundle.manifest.defaultVariant } : inference;
 }

@@ -12,6 +12,14 @@ export const inferenceSchema = z.strictObject({
         .describe(
           'Bundle that classes every ECG beat: the name of a shipped model, or a folder; null runs without one.',
         ),
+      rhythm: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe(
+          'Bundle that judges the rhythm of RR intervals: the name of a shipped model, or a folder; null leaves it to a rule (sample entropy).',
+        ),
     })
     .prefault({})
     .describe('The model bundles in use, by what they are for.'),

@@ -278,12 +278,16 @@ export class Daemon {
 
   /** What runs here. */
   private about() {
-    const { beat, port } = this.models;
+    const { beat, rhythm, port } = this.models;
     const info = beat && port.info(beat.name);
+    const rhythmInfo = rhythm && port.info(rhythm.name);
     const { alarms } = this.config;
     return {
       version: this.outside.version,
-      models: info ? [{ ...info, trials: this.models.trials(), note: this.models.note }] : [],
+      models: [
+        ...(info ? [{ ...info, trials: this.models.trials(), note: this.models.note }] : []),
+        ...(rhythmInfo ? [rhythmInfo] : []),
+      ],
       limits: {
         tachycardiaAboveBpm: alarms.tachycardia.aboveBpm,
         bradycardiaBelowBpm: alarms.bradycardia.belowBpm,

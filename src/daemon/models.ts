@@ -9,24 +9,31 @@ import { loadBundle } from '../inference/bundle/load.js';
 import type { VariantTrial } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import type { InferenceStats } from '../inference/stats.js';
+import { parsePreprocessing } from '../inference/windows/beat-ecg.js';
+import { parseRhythmPreprocessing } from '../inference/windows/rhythm-rr.js';
 
 /** Bundles that come with slothd: models/ of the package, two folders above src/daemon and dist/daemon alike. */
 export const SHIPPED_MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
 
-/** What a beat model's windows and scores need of its manifest. */
-export interface BeatModel {
+/** What a model's windows and scores need of its manifest. */
+export interface SlotModel<Slot extends string> {
   /** Its place in the host. */
-  readonly name: 'beat';
+  readonly name: Slot;
   readonly preprocessing: Readonly<Record<string, unknown>>;
   readonly logitOffsets: readonly number[];
 }
+
+export type BeatModel = SlotModel<'beat'>;
+export type RhythmModel = SlotModel<'rhythm'>;
 
 /** The models a daemon runs, and the host they run in. */
 export interface Models {
   /** null: no beat model is wanted, or its bundle was refused (then `reason` says why). */
   readonly beat: BeatModel | null;
+  /** null: none is wanted, or its bundle was refused; a rule stands in for it. */
+  readonly rhythm: RhythmModel | null;
   readonly port: InferencePort;
-  /** Why beats are not classified, for a person; empty while all is well or nothing is wanted. */
+  /** Why a model that is wanted does not answer, for a person; empty while all is well or nothing is wanted. */
   readonly reason: string;
   /** For the alarm rules. */
   condition(): 'starting' | 'ready' | 'down' | 'slow';
@@ -40,6 +47,9 @@ export interface Models {
   startAndWait(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** A bundle whose constants do not fit our windows is refused at the start, not at the first beat. */
+const PREPROCESSING = { beat: parsePreprocessing, rhythm: parseRhythmPreprocessing } as const;
 
 /** A configured bundle's folder: a path, or the name of a shipped one. */
 export async function bundleFolder(name: string): Promise<string> {
@@ -56,21 +66,30 @@ export async function createModels(
   log: Logger,
 ): Promise<Models> {
   const { models, ...rest } = settings;
-  let beat: BeatModel | null = null;
-  let refused = '';
-  const folder = models.beat === null ? null : await bundleFolder(models.beat);
-  if (folder) {
+  const folders: Record<string, string> = {};
+  const refusals: string[] = [];
+  const open = async <Slot extends 'beat' | 'rhythm'>(slot: Slot): Promise<SlotModel<Slot> | null> => {
+    const wanted = models[slot];
+    if (wanted === null) return null;
+    const folder = await bundleFolder(wanted);
     try {
       const { manifest } = await loadBundle(folder);
-      beat = { name: 'beat', preprocessing: manifest.preprocessing, logitOffsets: manifest.output.logitOffsets ?? [] };
+      PREPROCESSING[slot](manifest.preprocessing);
+      folders[slot] = folder;
+      return { name: slot, preprocessing: manifest.preprocessing, logitOffsets: manifest.output.logitOffsets ?? [] };
     } catch (error) {
-      refused = (error as Error).message;
-      log.error({ model: folder }, `the beat model is refused: ${refused}`);
+      refusals.push((error as Error).message);
+      log.error({ model: folder }, `the ${slot} model is refused: ${(error as Error).message}`);
+      return null;
     }
-  }
+  };
+  const beat = await open('beat');
+  const rhythm = await open('rhythm');
+  const wanted = beat !== null || rhythm !== null;
+  const refused = refusals.join('; ');
   const runner = new InferenceRunner({
     ...rest,
-    models: beat && folder ? { beat: folder } : {},
+    models: folders,
     stages,
     onState: (state, reason) => {
       log[state === 'down' ? 'warn' : 'info']({ state, reason }, `inference ${state}`);
@@ -79,9 +98,10 @@ export async function createModels(
   });
   return {
     beat,
+    rhythm,
     port: runner,
     get reason() {
-      return refused || (runner.state() === 'ready' || !beat ? '' : runner.reason);
+      return refused || (runner.state() === 'ready' || !wanted ? '' : runner.reason);
     },
     condition() {
       if (refused) return 'down';
@@ -94,15 +114,21 @@ export async function createModels(
       return runner.note;
     },
     start() {
-      if (beat) runner.start();
+      if (wanted) runner.start();
     },
     async startAndWait() {
-      if (!beat) return;
+      if (!wanted) return;
       runner.start();
       await runner.settled();
     },
     stop: () => runner.stop(),
   };
+}
+
+/** Why the model is slow, with the numbers; empty where it is not. */
+function slowness({ slow, recentP99Ms, budgetMs }: InferenceStats): string {
+  if (!slow || recentP99Ms === null) return '';
+  return `the slowest 1 % of recent answers took ${recentP99Ms.toFixed(1)} ms, ${budgetMs} ms are allowed`;
 }
 
 function exists(path: string): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { StageRecorder } from '../domain/stage.js';
 import type { SampleClock } from '../sensor/sample-clock.js';
 import type { BeatClassifier } from './beat-classifier.js';
 import { type BeatPath, createBeatPath } from './beat-paths.js';
-import { RhythmPath } from './rhythm-path.js';
+import { type RhythmModelUse, RhythmPath } from './rhythm-path.js';
 import { TraceRing } from './trace-ring.js';
 
 /** What a pipeline tells whoever shows, publishes or prints. Every member is called synchronously. */
@@ -36,6 +36,8 @@ export interface PipelineOptions {
   readonly alarms: AlarmEngine;
   /** null: beats are not classified (no ECG, or no model). */
   readonly classifier: BeatClassifier | null;
+  /** The model that judges the rhythm; the rule does where it is left out. */
+  readonly rhythmModel?: RhythmModelUse | null;
   readonly stages: StageRecorder;
   /** Monotonic milliseconds, for measuring how long stages take. */
   readonly nowMs: () => number;
@@ -72,11 +74,12 @@ export class Pipeline implements ReadingSink {
   private currentQuality: Quality = { tMs: 0, state: 'none', reasons: ['starting'] };
 
   constructor(private readonly options: PipelineOptions) {
-    const { carries, rateHz, alarms, listener } = options;
+    const { carries, rateHz, alarms } = options;
     this.trace = carries.waveform ? new TraceRing(rateHz, carries.waveform.unit) : null;
-    this.rhythmPath = new RhythmPath((rhythm) => {
-      listener.rhythm?.(rhythm);
-      alarms.rhythm(rhythm);
+    this.rhythmPath = new RhythmPath({
+      model: options.rhythmModel ?? null,
+      causeMs: () => this.cause,
+      onRhythm: (rhythm, causeMs) => this.onRhythm(rhythm, causeMs),
     });
     this.path = createBeatPath({
       carries,
@@ -152,8 +155,9 @@ export class Pipeline implements ReadingSink {
   }
 
   /** Resolves when no answer of the model is pending. */
-  settled(): Promise<void> {
-    return this.options.classifier?.settled() ?? Promise.resolve();
+  async settled(): Promise<void> {
+    await this.options.classifier?.settled();
+    await this.rhythmPath.settled();
   }
 
   /** A beat known beforehand, at this sample (replay with `detect: false`); to be given soon after the sample itself. */
@@ -287,6 +291,15 @@ export class Pipeline implements ReadingSink {
     if (scores) this.options.alarms.scores(beat, scores);
     this.options.listener.classified?.(beat, scores);
     this.cause = null;
+  }
+
+  private onRhythm(rhythm: Rhythm, causeMs: StreamMs | null): void {
+    const { alarms, listener } = this.options;
+    const before = this.cause;
+    this.cause = causeMs;
+    listener.rhythm?.(rhythm);
+    alarms.rhythm(rhythm);
+    this.cause = before;
   }
 
   private onQuality(quality: Quality): void {

@@ -10,6 +10,7 @@ import { LinkSupervisor } from '../sensor/supervisor.js';
 import type { Metrics } from '../watch/metrics.js';
 import type { BeatClassifier } from './beat-classifier.js';
 import { Pipeline, type PipelineListener } from './pipeline.js';
+import type { RhythmModelUse } from './rhythm-path.js';
 import { rateProblem } from './waveform-rate.js';
 
 export interface SensorRuntimeOptions {
@@ -19,6 +20,8 @@ export interface SensorRuntimeOptions {
   readonly alarms: AlarmEngine;
   /** Makes the classifier once the waveform's rate is known; null where there is no model for this sensor. */
   readonly createClassifier: (rateHz: number, causeMs: () => StreamMs | null) => BeatClassifier | null;
+  /** The model that judges the rhythm; null leaves it to the rule. */
+  readonly rhythmModel: RhythmModelUse | null;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
@@ -153,6 +156,7 @@ export class SensorRuntime {
       sampleClock: this.sampleClock ?? exactSampleClock(rateHz),
       alarms,
       classifier: this.options.createClassifier(rateHz, () => pipeline.causeMs),
+      rhythmModel: this.options.rhythmModel,
       stages,
       nowMs: () => clock.monotonicMs(),
       listener,

@@ -4,6 +4,7 @@ import type { SensorSettings } from '../config/sensors.js';
 import type { AlertChange, AlertKind } from '../domain/alert.js';
 import type { BeatClass } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
+import type { ModelInfo } from '../domain/inference.js';
 import type { Carries } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { findFormat } from '../sensor/formats/registry.js';
@@ -12,12 +13,17 @@ import type { Metrics } from '../watch/metrics.js';
 import { BeatClassifier } from './beat-classifier.js';
 import type { Outside } from './daemon.js';
 import type { Models } from './models.js';
+import type { RhythmModelUse } from './rhythm-path.js';
 import { SensorRuntime } from './sensor-runtime.js';
 import { TraceFeed } from './trace-feed.js';
 import { VitalsBook } from './vitals.js';
 
-/** Alarms that rest on the beat model's word, and so name it. */
-const MODEL_KINDS: ReadonlySet<AlertKind> = new Set(['ventricular-tachycardia', 'frequent-ectopy']);
+/** Alarms that rest on a model's word, and so name it. */
+const MODEL_KINDS: Partial<Record<AlertKind, 'beat' | 'rhythm'>> = {
+  'ventricular-tachycardia': 'beat',
+  'frequent-ectopy': 'beat',
+  'atrial-fibrillation': 'rhythm',
+};
 
 /** Beats the dashboard's interval plots begin with: some minutes. */
 const RECENT_BEATS = 300;
@@ -67,7 +73,7 @@ export class Station {
       emit: (change) => options.onAlert(change, this),
       newId: outside.newId,
       capture: (fromMs, toMs) => this.runtime.current?.capture(fromMs, toMs),
-      modelInfo: (kind) => (models.beat && MODEL_KINDS.has(kind) ? models.port.info(models.beat.name) : null),
+      modelInfo: (kind) => modelInfoOf(models, kind),
     });
     this.runtime = new SensorRuntime({
       settings,
@@ -75,6 +81,7 @@ export class Station {
       link: outside.openLink(settings, format),
       alarms: this.alarms,
       createClassifier: (rateHz, causeMs) => this.createClassifier(rateHz, causeMs),
+      rhythmModel: rhythmModelOf(models),
       clock: outside.clock,
       timers: outside.timers,
       random: outside.random,
@@ -140,6 +147,23 @@ export class Station {
     this.trace ??= new TraceFeed(this.runtime.rateHz ?? 250);
     this.trace.push(values, count, first);
   }
+}
+
+/** The model behind alerts of a kind; null where there is none or it does not run. */
+export function modelInfoOf(
+  { port, ...models }: Pick<Models, 'beat' | 'rhythm' | 'port'>,
+  kind: AlertKind,
+): ModelInfo | null {
+  const slot = MODEL_KINDS[kind];
+  const model = slot ? models[slot] : null;
+  return model ? port.info(model.name) : null;
+}
+
+/** The rhythm model for a pipeline; null where there is none. */
+export function rhythmModelOf({ rhythm, port }: Pick<Models, 'rhythm' | 'port'>): RhythmModelUse | null {
+  if (!rhythm) return null;
+  const { name, preprocessing, logitOffsets } = rhythm;
+  return { inference: port, model: name, preprocessing, logitOffsets };
 }
 
 /** What the alarm rules must know of a sensor: whether it shows beats, and whether silence of it means silence of the heart. */

@@ -3,6 +3,7 @@ import { type AlarmSettings, alarmSettingsSchema } from '../../src/config/alarms
 import type { AlertChange, AlertKind, Evidence } from '../../src/domain/alert.js';
 import type { Beat, BeatClass } from '../../src/domain/beat.js';
 import type { QualityState } from '../../src/domain/quality.js';
+import type { Rhythm } from '../../src/domain/rhythm.js';
 
 type DeepPartial<T> = { [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };
 
@@ -116,13 +117,15 @@ export class Bench {
     return this.wait(Math.max(0, until - this.nowMs));
   }
 
-  rhythm(score: number, windowMs = 45_000): this {
+  rhythm(score: number, { windowMs = 45_000, ...rest }: Partial<Rhythm> & { windowMs?: number } = {}): this {
     this.engine.rhythm({
       tMs: this.nowMs,
       label: score > 0.5 ? 'afib' : 'regular',
       score,
       windowBeats: 60,
       windowStartMs: this.nowMs - windowMs,
+      source: 'model',
+      ...rest,
     });
     return this;
   }

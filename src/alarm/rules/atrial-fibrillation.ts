@@ -1,6 +1,6 @@
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { StreamMs } from '../../domain/clock.js';
-import type { Rhythm } from '../../domain/rhythm.js';
+import { RHYTHM_VERDICT_BEATS, type Rhythm, type RhythmSource } from '../../domain/rhythm.js';
 import { type Finding, type Rule, type RuleState, round3 } from '../rule.js';
 import type { AlarmView } from '../view.js';
 
@@ -17,6 +17,7 @@ export class AtrialFibrillation implements Rule {
   private lastMs: StreamMs = Number.NEGATIVE_INFINITY;
   private score = Number.NaN;
   private windowBeats = 0;
+  private source: RhythmSource = 'model';
   /** First of the unbroken evaluations above `on`. */
   private highSinceMs: StreamMs | null = null;
   /** Estimated beginning of what the scores since they rose above `off` tell of. */
@@ -29,6 +30,8 @@ export class AtrialFibrillation implements Rule {
   rhythm(rhythm: Rhythm, view: AlarmView): void {
     const { on, off, holeMs, minGoodShare } = this.settings;
     if (rhythm.label === 'unknown' || !Number.isFinite(rhythm.score) || rhythm.tMs < this.lastMs) return;
+    // A word on fewer beats is a hint for a person to look at; it is wrong too often to alarm anybody.
+    if (rhythm.windowBeats < RHYTHM_VERDICT_BEATS) return;
     // Noise makes beats, and beats made by noise are irregular: a window out of doubtful signal says nothing.
     if (!view.signalGood || !(view.beats.trustedShare(rhythm.windowStartMs) >= minGoodShare)) return;
     const first = rhythm.tMs - this.lastMs > holeMs;
@@ -36,6 +39,7 @@ export class AtrialFibrillation implements Rule {
     this.lastMs = rhythm.tMs;
     this.score = rhythm.score;
     this.windowBeats = rhythm.windowBeats;
+    this.source = rhythm.source ?? 'model';
     if (rhythm.score < off) this.onsetMs = null;
     // A window's label is its majority's: seen to rise, the rhythm changed half a window ago; there from the first
     // look on, it is at least as old as the window.
@@ -53,8 +57,9 @@ export class AtrialFibrillation implements Rule {
   finding(view: AlarmView): Finding {
     return {
       onsetMs: this.onsetMs ?? view.nowMs,
-      values: { score: round3(this.score), windowBeats: this.windowBeats },
-      score: round3(this.score),
+      values: { score: round3(this.score), windowBeats: this.windowBeats, source: this.source },
+      // An alert names the model only where the model spoke.
+      ...(this.source === 'model' ? { score: round3(this.score) } : {}),
     };
   }
 

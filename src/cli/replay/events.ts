@@ -49,8 +49,8 @@ export class ReplayEvents {
   }
 
   rhythm(rhythm: Rhythm): void {
-    const { label, score, windowBeats } = rhythm;
-    this.line({ type: 'rhythm', t: seconds(rhythm.tMs), label, score: share(score), windowBeats });
+    const { label, score, windowBeats, source } = rhythm;
+    this.line({ type: 'rhythm', t: seconds(rhythm.tMs), label, score: share(score), windowBeats, source });
     if (label === 'unknown' || RHYTHM_AUX[label] === this.rhythmAux) return;
     this.rhythmAux = RHYTHM_AUX[label];
     this.annotate(Math.round((rhythm.tMs * this.source.rateHz) / 1000), '+', this.rhythmAux);

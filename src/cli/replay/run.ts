@@ -3,9 +3,10 @@ import { AlarmEngine } from '../../alarm/engine.js';
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { BeatClassifier } from '../../daemon/beat-classifier.js';
 import { Pipeline } from '../../daemon/pipeline.js';
+import type { RhythmModelUse } from '../../daemon/rhythm-path.js';
 import { alarmTraits } from '../../daemon/station.js';
 import { rateProblem } from '../../daemon/waveform-rate.js';
-import type { AlertChange, ModelRef } from '../../domain/alert.js';
+import type { AlertChange, AlertKind, ModelRef } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { StageRecorder } from '../../domain/stage.js';
 import { exactSampleClock } from '../../sensor/sample-clock.js';
@@ -17,7 +18,9 @@ export interface ReplayOptions {
   readonly version: string;
   /** null: beats stay unclassified. */
   readonly createClassifier: ((rateHz: number, causeMs: () => StreamMs | null) => BeatClassifier) | null;
-  readonly modelInfo: () => ModelRef | null;
+  /** The model that judges the rhythm; null: the rule does. */
+  readonly rhythmModel: RhythmModelUse | null;
+  readonly modelInfo: (kind: AlertKind) => ModelRef | null;
   readonly stages: StageRecorder;
   /** Recorded seconds per real second; null: as fast as the machine can. */
   readonly speed: number | null;
@@ -61,6 +64,7 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
       source.carries.waveform?.kind === 'ecg'
         ? (options.createClassifier?.(source.rateHz, () => pipeline.causeMs) ?? null)
         : null,
+    rhythmModel: options.rhythmModel,
     stages: options.stages,
     nowMs: () => performance.now(),
     detect: !source.givesBeats,

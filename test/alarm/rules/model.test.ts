@@ -121,6 +121,20 @@ describe('atrial-fibrillation', () => {
     expect(bench.ends('atrial-fibrillation')[0]?.values).toMatchObject({ endReason: 'no-evidence' });
   });
 
+  it('takes a word on fewer than 60 intervals for a hint', () => {
+    const bench = new Bench().start();
+    for (let i = 0; i < 60; i++) bench.run(5_000, 80).rhythm(0.99, { windowBeats: 30 });
+    expect(bench.health()).toEqual([]);
+  });
+
+  it('names the model only where the model spoke', () => {
+    const bench = new Bench().start();
+    for (let i = 0; i < 12; i++) bench.run(5_000, 80).rhythm(0.95, { source: 'rule' });
+    const [raised] = bench.news('atrial-fibrillation');
+    expect(raised?.model).toBeNull();
+    expect(raised?.values).toEqual({ score: 0.95, windowBeats: 60, source: 'rule' });
+  });
+
   it('does not listen to scores made of doubtful beats', () => {
     const bench = new Bench().start();
     for (let i = 0; i < 60; i++) bench.run(3_000, 80).run(2_000, 150, { quality: 0.2 }).rhythm(0.99);

@@ -15,6 +15,7 @@ import { FakeLink, ManualTime } from '../../sensor/fake-link.js';
 /** As a daemon without a beat model has them. */
 export const NO_MODELS: Models = {
   beat: null,
+  rhythm: null,
   port: { infer: () => Promise.resolve(null), state: () => 'down', info: () => null },
   reason: '',
   condition: () => 'down',
