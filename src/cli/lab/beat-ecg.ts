@@ -1,0 +1,105 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+
+const NAME = 'beat-ecg';
+const load = () => labImport(() => import('../../lab/models/beat-ecg/index.js'));
+
+async function dataOptions({ data }: DataOptions) {
+  const { needDatabase } = await import('../../lab/data/find.js');
+  return { dataFolder: data ?? dirname(needDatabase('mitdb')), cacheFolder: workFolder(NAME, 'cache') };
+}
+
+/** N, S or V of every beat of an ECG lead: trained on DS1 and svdb, tested on DS2. */
+export const beatEcg: LabModel = {
+  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, ...options }) {
+    const { trainBeatEcg } = await load();
+    const { bar, onProgress } = reporter();
+    const training = await trainBeatEcg({
+      ...(await dataOptions(options)),
+      ...{ outFolder: out, folds, seed, backend, onProgress },
+      recipe: epochs ? { epochs } : {},
+    });
+    bar.end();
+    say(`${out}: trained on ${training.trainedOn.length} records with ${training.backend}`);
+    say(JSON.stringify(training.validation, null, 1));
+  },
+
+  async prune({ from, out = workFolder(NAME, 'pruned'), sparsity = 0.8, folds = 5, backend, ...options }) {
+    const { pruneBeatEcg } = await load();
+    const { bar, onProgress } = reporter();
+    const training = await pruneBeatEcg({
+      ...(await dataOptions(options)),
+      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, sparsity, folds, backend, onProgress },
+    });
+    bar.end();
+    say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
+  },
+
+  async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
+    const { quantizeBeatEcg } = await load();
+    const { bar, onProgress } = reporter();
+    const outFolder = out ?? join(from, 'onnx');
+    const { calibration } = await quantizeBeatEcg({
+      ...(await dataOptions(options)),
+      ...{ modelFolder: from, outFolder, method, percentile, onProgress },
+    });
+    bar.end();
+    say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} beats (${method})`);
+  },
+
+  async export({ work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
+    const { exportBeatEcg } = await load();
+    const { bar, onReading } = reporter();
+    mkdirSync(dirname(out), { recursive: true });
+    const { default: wanted = 'pruned-int8' } = options;
+    const { manifest, fellBack } = await exportBeatEcg({
+      ...(await dataOptions(options)),
+      floatFolder: join(work, 'float'),
+      prunedFolder: join(work, 'pruned'),
+      floatOnnxFolder: join(work, 'float', 'onnx'),
+      prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+      outDir: out,
+      version,
+      defaultVariant: wanted,
+      onProgress: onReading,
+    });
+    bar.end();
+    say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
+    if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+  },
+
+  async evaluate(folder = workFolder(NAME, 'float'), options) {
+    const { evaluateBeatEcg } = await load();
+    const { bar, onReading } = reporter();
+    const figures = await evaluateBeatEcg({
+      ...(await dataOptions(options)),
+      modelFolder: folder,
+      onProgress: onReading,
+    });
+    bar.end();
+    if (options.json) {
+      say(JSON.stringify(figures, null, 1));
+      return;
+    }
+    const percent = (value: number) => `${(value * 100).toFixed(2)}`.padStart(7);
+    say(`${''.padEnd(14)} accuracy    N Se    S Se   S PPV    S F1    V Se   V PPV    V F1`);
+    for (const [name, { accuracy, N, S, V }] of Object.entries({
+      'DS2 pooled': figures.pooled,
+      'without 232': figures.without232,
+      'outside AF': figures.outsideAf,
+      'inside AF': figures.insideAf,
+    })) {
+      const cells = [
+        N.sensitivity,
+        S.sensitivity,
+        S.positivePredictivity,
+        S.f1,
+        V.sensitivity,
+        V.positivePredictivity,
+        V.f1,
+      ];
+      say(`${name.padEnd(14)}  ${percent(accuracy)} ${cells.map(percent).join(' ')}`);
+    }
+  },
+};

@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { ProgressBar } from '../progress.js';
+import { UsageError } from '../usage-error.js';
+
+/** What every lab verb may be told of where recordings are. */
+export interface DataOptions {
+  readonly data?: string;
+}
+
+export interface TrainArguments extends DataOptions {
+  readonly out?: string;
+  readonly folds?: number;
+  readonly seed: number;
+  readonly epochs?: number;
+  readonly backend: 'auto';
+}
+
+export interface PruneArguments extends DataOptions {
+  readonly from?: string;
+  readonly out?: string;
+  readonly sparsity?: number;
+  readonly folds?: number;
+  readonly backend: 'auto';
+}
+
+export interface QuantizeArguments extends DataOptions {
+  readonly from?: string;
+  readonly out?: string;
+  readonly method: 'MinMax' | 'Entropy' | 'Percentile';
+  readonly percentile: number;
+}
+
+export interface ExportArguments extends DataOptions {
+  readonly work?: string;
+  readonly out?: string;
+  readonly version: string;
+  readonly default?: string;
+}
+
+export interface EvaluateArguments extends DataOptions {
+  readonly json?: boolean;
+}
+
+/** The lab's verbs for one kind of model. */
+export interface LabModel {
+  train(options: TrainArguments): Promise<void>;
+  prune(options: PruneArguments): Promise<void>;
+  quantize(options: QuantizeArguments): Promise<void>;
+  export(options: ExportArguments): Promise<void>;
+  evaluate(folder: string | undefined, options: EvaluateArguments): Promise<void>;
+}
+
+/** Where the steps leave what the next one takes, unless told otherwise. */
+export function workFolder(model: string, ...parts: string[]): string {
+  return join('.slothd', 'lab', model, ...parts);
+}
+
+/** The lab's own packages are optional: a device has none of them. */
+export async function labImport<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new UsageError('the lab needs TensorFlow.js: `npm install --include=optional` in the slothd folder');
+  }
+}
+
+interface Progress {
+  readonly stage: string;
+  readonly done: number;
+  readonly of: number;
+  readonly epoch?: { readonly epoch: number; readonly loss: number };
+}
+
+export function reporter() {
+  const bar = new ProgressBar();
+  const onProgress = ({ stage, done, of, epoch }: Progress) =>
+    bar.show(stage, done, of, epoch ? `epoch ${epoch.epoch} loss ${epoch.loss.toFixed(4)}` : '');
+  const onReading = (done: number, of: number, what: string) => onProgress({ stage: `reading ${what}`, done, of });
+  return { bar, onProgress, onReading };
+}
+
+export function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,113 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { RhythmTestFigures } from '../../lab/models/rhythm-rr/index.js';
+import { type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+
+const NAME = 'rhythm-rr';
+const load = () => labImport(() => import('../../lab/models/rhythm-rr/index.js'));
+
+async function dataOptions({ data }: DataOptions, database: string) {
+  const { needDatabase } = await import('../../lab/data/find.js');
+  return { dataFolder: data ?? dirname(needDatabase(database)), cacheFolder: workFolder(NAME, 'cache') };
+}
+
+/** Atrial fibrillation from 60 RR intervals: trained on ltafdb and nsr2db, tested on afdb and mitdb. */
+export const rhythmRr: LabModel = {
+  async train({ out = workFolder(NAME, 'float'), folds = 3, seed, epochs, backend, ...options }) {
+    const { trainRhythmRr, RHYTHM_RR_RECIPE } = await load();
+    const { bar, onProgress } = reporter();
+    const { sequence, features } = RHYTHM_RR_RECIPE;
+    const training = await trainRhythmRr({
+      ...(await dataOptions(options, 'ltafdb')),
+      ...{ outFolder: out, folds, seed, backend, onProgress },
+      recipe: epochs ? { sequence: { ...sequence, epochs }, features: { ...features, epochs } } : {},
+    });
+    bar.end();
+    say(`${out}: trained on ${training.trainedOn.length} records with ${training.backend}`);
+    say(JSON.stringify(training.validation, null, 1));
+  },
+
+  async prune({ from, out = workFolder(NAME, 'pruned'), sparsity = 0.7, backend, ...options }) {
+    const { pruneRhythmRr } = await load();
+    const { bar, onProgress } = reporter();
+    const training = await pruneRhythmRr({
+      ...(await dataOptions(options, 'ltafdb')),
+      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, sparsity, backend, onProgress },
+    });
+    bar.end();
+    say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
+  },
+
+  async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
+    const { quantizeRhythmRr } = await load();
+    const { bar, onProgress } = reporter();
+    const outFolder = out ?? join(from, 'onnx');
+    const { calibration } = await quantizeRhythmRr({
+      ...(await dataOptions(options, 'ltafdb')),
+      ...{ modelFolder: from, outFolder, method, percentile, onProgress },
+    });
+    bar.end();
+    say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} windows (${method})`);
+  },
+
+  async export({ work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
+    const { exportRhythmRr } = await load();
+    const { bar, onReading } = reporter();
+    mkdirSync(dirname(out), { recursive: true });
+    const { default: wanted = 'pruned-int8' } = options;
+    const { manifest, fellBack } = await exportRhythmRr({
+      ...(await dataOptions(options, 'afdb')),
+      floatFolder: join(work, 'float'),
+      prunedFolder: join(work, 'pruned'),
+      floatOnnxFolder: join(work, 'float', 'onnx'),
+      prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+      outDir: out,
+      version,
+      defaultVariant: wanted,
+      onProgress: onReading,
+    });
+    bar.end();
+    say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
+    if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+  },
+
+  async evaluate(folder = workFolder(NAME, 'float'), options) {
+    const { evaluateRhythmRr } = await load();
+    const { bar, onReading } = reporter();
+    const figures = await evaluateRhythmRr({
+      ...(await dataOptions(options, 'afdb')),
+      modelFolder: folder,
+      onProgress: onReading,
+    });
+    bar.end();
+    if (options.json) {
+      say(JSON.stringify(figures, null, 1));
+      return;
+    }
+    show('afdb', figures.afdb);
+    show('mitdb', figures.mitdb);
+  },
+};
+
+const percent = (value: number) => `${(value * 100).toFixed(2)}`.padStart(7);
+
+function show(database: string, { windows, alarms, falsePositivesByEctopy }: RhythmTestFigures): void {
+  say(`${database}: windows            Se      Sp     PPV     acc`);
+  for (const [flutter, one] of Object.entries(windows)) {
+    const cells = [one.sensitivity, one.specificity, one.positivePredictivity, one.accuracy];
+    say(`  flutter as ${flutter.padEnd(10)} ${cells.map(percent).join(' ')}`);
+  }
+  const bands = falsePositivesByEctopy.map(
+    ({ ectopy, falsePositiveRate }) => `${ectopy}: ${percent(falsePositiveRate)}`,
+  );
+  say(`  called fibrillation, by ectopic beats  ${bands.join('  ')}`);
+  const { falseAlerts, hoursOutside, falsePer24h, recordsWithFalse, episodes } = alarms;
+  say(
+    `  alerts: ${falseAlerts} false in ${hoursOutside.toFixed(1)} h (${falsePer24h.toFixed(2)} per 24 h; ${recordsWithFalse.join(' ') || 'no record'})`,
+  );
+  for (const { leastMinutes, found, episodes: all, delayMedianS, delayP90S } of episodes) {
+    say(
+      `  episodes of ${leastMinutes} min and more: ${found} of ${all}, delay median ${delayMedianS.toFixed(0)} s, p90 ${delayP90S.toFixed(0)} s`,
+    );
+  }
+}
