@@ -101,7 +101,8 @@ export async function createModels(
     rhythm,
     port: runner,
     get reason() {
-      return refused || (runner.state() === 'ready' || !wanted ? '' : runner.reason);
+      if (refused || !wanted) return refused;
+      return runner.state() === 'ready' ? slowness(runner.stats()) : runner.reason;
     },
     condition() {
       if (refused) return 'down';

@@ -47,8 +47,9 @@ function raiser(totals: Map<string, number>): Raise {
 function refreshMachine(metrics: Metrics, machine: HealthInputs['machine'], raise: Raise): void {
   metrics.rss.set(machine.rssBytes);
   metrics.loopLag.set(machine.loopLagMs / 1000);
-  if (machine.temperatureC !== null) metrics.temperature.set(machine.temperatureC);
-  if (machine.throttled !== null) metrics.throttled.set(machine.throttled ? 1 : 0);
+  // NaN where the machine does not tell: a gauge that was never set would say 0.
+  metrics.temperature.set(machine.temperatureC ?? Number.NaN);
+  metrics.throttled.set(machine.throttled === null ? Number.NaN : machine.throttled ? 1 : 0);
   raise(metrics.cpu, machine.cpuSeconds);
 }
 
@@ -84,7 +85,7 @@ function refreshInference(metrics: Metrics, models: Models, raise: Raise): void 
   raise(metrics.unanswered, stats.unavailable, { reason: 'no-host' });
   raise(metrics.unanswered, stats.lost, { reason: 'host-died' });
   raise(metrics.unanswered, stats.faults, { reason: 'fault' });
-  if (stats.hostResidentMiB !== null) metrics.hostRss.set(stats.hostResidentMiB * 2 ** 20);
+  metrics.hostRss.set(stats.hostResidentMiB === null ? Number.NaN : stats.hostResidentMiB * 2 ** 20);
   metrics.modelInfo.reset();
   const info = models.beat && models.port.info(models.beat.name);
   if (!info) return;

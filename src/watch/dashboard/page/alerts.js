@@ -71,7 +71,12 @@ function fillRow(row, alert) {
     `onset ${clockTime(onsetAt)} · raised ${clockTime(raisedAt)}, ${raisedAfter.toFixed(1)} s later${ended}`,
   );
   const model = alert.model ? [['decided by', `${alert.model.name} (${alert.model.precision})`]] : [];
-  fillList(row.values, [...Object.entries(alert.values).map(([name, value]) => [words(name), shown(value)]), ...model]);
+  fillList(row.values, [
+    ...Object.entries(alert.values)
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => [words(name), shown(value)]),
+    ...model,
+  ]);
   row.buttons.hidden = Boolean(endedAt);
   row.ack.hidden = Boolean(acknowledgedUntil);
   setText(row.acknowledged, acknowledgedUntil ? `acknowledged until ${clockTime(acknowledgedUntil)}` : '');

@@ -4,6 +4,8 @@ import { classColour, colour, fitCanvas } from './elements.js';
 const KEPT = 300;
 /** Shown in any case, so that a steady heart looks steady; wider where the intervals are. */
 const USUAL_MS = [400, 1400];
+/** What is outside of this is no interval of a heart, but of a gap. */
+const POSSIBLE_MS = [150, 3000];
 
 export class Intervals {
   constructor(tachogram, poincare) {
@@ -14,7 +16,8 @@ export class Intervals {
   }
 
   add({ rrMs, class: beatClass }) {
-    this.beats.push({ rrMs, beatClass });
+    const possible = rrMs !== null && rrMs >= POSSIBLE_MS[0] && rrMs <= POSSIBLE_MS[1];
+    this.beats.push({ rrMs: possible ? rrMs : null, beatClass });
     if (this.beats.length > KEPT) this.beats.shift();
     this.stale = true;
   }
@@ -26,7 +29,7 @@ export class Intervals {
     for (const { rrMs } of this.beats) {
       if (rrMs === null) continue;
       low = Math.min(low, rrMs);
-      high = Math.max(high, Math.min(rrMs, 3000));
+      high = Math.max(high, rrMs);
     }
     this.drawTachogram(low, high);
     this.drawPoincare(low, high);
@@ -46,7 +49,7 @@ export class Intervals {
     const first = KEPT - this.beats.length;
     for (const [i, { rrMs, beatClass }] of this.beats.entries()) {
       if (rrMs === null) continue;
-      dot(pen, left + (first + i) * dx, y(Math.min(rrMs, high)), 1.6 * scale, classColour(beatClass));
+      dot(pen, left + (first + i) * dx, y(rrMs), 1.6 * scale, classColour(beatClass));
     }
   }
 
@@ -55,7 +58,7 @@ export class Intervals {
     pen.clearRect(0, 0, width, height);
     const left = 30 * scale;
     const side = Math.min(width - left, height - 14 * scale) - 2 * scale;
-    const at = (ms) => ((Math.min(ms, high) - low) / (high - low)) * side;
+    const at = (ms) => ((ms - low) / (high - low)) * side;
     const x = (ms) => left + at(ms);
     const y = (ms) => side + 2 * scale - at(ms);
     grid(pen, scale, low, high, (ms) => {

@@ -13,6 +13,11 @@ const axis = (more) => ({
   ticks: { stroke: colour('grid'), width: 1 },
   ...more,
 });
+/** Ticks of a logarithmic axis: whole numbers, and nothing where there is no room. */
+const ticks = (_, list) =>
+  list.map((ms) =>
+    ms === null ? '' : ms < 1 ? `${Math.round(ms * 1000)} µs` : ms < 1000 ? `${ms} ms` : `${ms / 1000} s`,
+  );
 const width = (node) => Math.max(200, node.clientWidth);
 
 export function showLatency(stages) {
@@ -113,7 +118,7 @@ function drawHour() {
           },
         },
       },
-      axes: [axis({}), axis({ size: 64, values: (_, ticks) => ticks.map((ms) => (ms === null ? '' : duration(ms))) })],
+      axes: [axis({}), axis({ size: 72, values: ticks })],
       series: [
         {},
         percentile('p50', 'line-a'),
@@ -152,10 +157,7 @@ function drawSpread() {
         x: { time: false, distr: 3, range: (_, low, high) => [(low ?? 0.1) / 1.3, Math.max((high ?? 10) * 1.6, 10)] },
         y: { range: (_, __, high) => [0, (high || 1) * 1.1] },
       },
-      axes: [
-        axis({ values: (_, ticks) => ticks.map((ms) => (ms === null ? '' : duration(ms))), space: 60 }),
-        axis({ size: 50 }),
-      ],
+      axes: [axis({ values: ticks, space: 60 }), axis({ size: 50 })],
       series: [
         {},
         {

@@ -72,7 +72,8 @@ export class Trace {
     // A little faster while behind, so that neither a jump nor a growing delay is seen.
     let to = this.drawn + seconds * this.rateHz * (1 + Math.max(-0.5, Math.min(1, behind / this.rateHz)));
     if (behind > this.rateHz) to = target;
-    to = Math.min(to, this.end);
+    // Up to the last sample, not past it: the next frame goes on from there.
+    to = Math.min(to, this.end - 1);
     const from = Math.max(this.drawn, this.start, to - size * (1 - GAP_SECONDS / SECONDS));
     const wraps = Math.floor(to / size) !== Math.floor(this.drawn / size);
     if (wraps || this.outOfScale(from, to)) this.rescale(to);
