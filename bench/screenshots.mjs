@@ -7,10 +7,11 @@ import { chromium } from 'playwright-core';
 
 const OUT = fileURLToPath(new URL('../docs/images/', import.meta.url));
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const SECONDS = Number(process.argv[2] ?? 75);
+/** Long enough for the first alert of the demo's heart to be open, with something in every chart. */
+const MOST_SECONDS = 120;
 
 await mkdir(OUT, { recursive: true });
-const demo = spawn(process.execPath, [MAIN, 'demo', '--for', String(SECONDS + 60)], {
+const demo = spawn(process.execPath, [MAIN, 'demo', '--for', String(MOST_SECONDS + 60)], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const url = await new Promise((resolve, reject) => {
@@ -34,7 +35,12 @@ const open = async (width, height, colorScheme) => {
 const light = await open(1280, 900, 'light');
 const dark = await open(1280, 900, 'dark');
 const phone = await open(390, 844, 'light');
-await light.waitForTimeout(SECONDS * 1000);
+await light.waitForTimeout(25_000);
+await light
+  .locator('#active .alert .evidence[open]')
+  .first()
+  .waitFor({ timeout: MOST_SECONDS * 1000 });
+await light.waitForTimeout(8000);
 await light.screenshot({ path: `${OUT}dashboard.png`, fullPage: true });
 await dark.screenshot({ path: `${OUT}dashboard-dark.png` });
 await phone.screenshot({ path: `${OUT}dashboard-phone.png` });

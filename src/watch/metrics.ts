@@ -105,6 +105,8 @@ export class Metrics {
     labels: Record<string, string> = {},
   ): void {
     const before = seen.get(key) ?? 0;
+    // From the start, with 0: `increase` does not see the first event of a series that begins with it.
+    if (!seen.has(key)) counter.inc(labels, 0);
     if (total > before) counter.inc(labels, total - before);
     seen.set(key, total);
   }
