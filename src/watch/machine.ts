@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -17,6 +18,16 @@ export interface MachineFigures {
 const THERMAL = '/sys/class/thermal/thermal_zone0/temp';
 /** The Pi firmware's flags; bits 0 to 3 say "now": under-voltage, capped, throttled, soft limit. */
 const THROTTLED = '/sys/devices/platform/soc/soc:firmware/get_throttled';
+/** Kernels without that file have the firmware's own tool; it is asked seldom, for it is a process each time. */
+const TOOL_EVERY_MS = 30_000;
+
+/** Runs `vcgencmd get_throttled`; resolves with what it prints, or null where there is no such tool. */
+export type AskFirmware = () => Promise<string | null>;
+
+const askFirmware: AskFirmware = () =>
+  new Promise((resolve) => {
+    execFile('vcgencmd', ['get_throttled'], { timeout: 5000 }, (error, stdout) => resolve(error ? null : stdout));
+  });
 
 /** Reads the machine's figures; one instance, asked every few seconds. */
 export class Machine {
@@ -24,7 +35,10 @@ export class Machine {
   private lastCpu = process.cpuUsage();
   private lastAtMs = performance.now();
 
-  constructor() {
+  private fromTool: number | null = null;
+  private nextToolMs = 0;
+
+  constructor(private readonly ask: AskFirmware = askFirmware) {
     this.lag.enable();
   }
 
@@ -38,7 +52,7 @@ export class Machine {
     // The monitor counts its own 20 ms timer as delay.
     const loopLagMs = Math.max(0, this.lag.percentile(99) / 1e6 - 20);
     this.lag.reset();
-    const throttled = readNumber(THROTTLED, 16);
+    const throttled = readNumber(THROTTLED, 16) ?? this.throttledByTool(now);
     const temperature = readNumber(THERMAL, 10);
     return {
       rssBytes: process.memoryUsage.rss(),
@@ -48,6 +62,20 @@ export class Machine {
       throttled: throttled === null ? null : (throttled & 0xf) !== 0,
       loopLagMs: Number.isFinite(loopLagMs) ? loopLagMs : 0,
     };
+  }
+
+  /** What the firmware's tool said last; it is asked in the background. */
+  private throttledByTool(nowMs: number): number | null {
+    if (nowMs >= this.nextToolMs) {
+      this.nextToolMs = nowMs + TOOL_EVERY_MS;
+      void this.ask().then((text) => {
+        const flags = /throttled=0x([0-9a-f]+)/i.exec(text ?? '')?.[1];
+        this.fromTool = flags === undefined ? null : Number.parseInt(flags, 16);
+        // No tool now is no tool later.
+        if (text === null) this.nextToolMs = Number.POSITIVE_INFINITY;
+      });
+    }
+    return this.fromTool;
   }
 
   stop(): void {
