@@ -106,10 +106,13 @@ async function demo(options: DemoOptions): Promise<void> {
 
   const showing = setInterval(() => screen.status(statusLine(daemon, time.monotonicMs() - startedMs)), STATUS_MS);
   const total = options.for ?? scenario.episodes.reduce((sum, episode) => sum + episode.seconds, 0);
-  const why = await Promise.race([
-    untilSignal(),
-    new Promise<'end'>((resolve) => time.after(total * 1000, () => resolve('end'))),
-  ]);
+  // Left pending, this timer would keep the process alive long after Ctrl-C.
+  let cancelEnd = () => {};
+  const end = new Promise<'end'>((resolve) => {
+    cancelEnd = time.after(total * 1000, () => resolve('end'));
+  });
+  const why = await Promise.race([untilSignal(), end]);
+  cancelEnd();
   clearInterval(showing);
   screen.end();
   heart.stop();
