@@ -28,8 +28,8 @@ export class Intervals {
     let [low, high] = USUAL_MS;
     for (const { rrMs } of this.beats) {
       if (rrMs === null) continue;
-      low = Math.min(low, rrMs);
-      high = Math.max(high, rrMs);
+      low = Math.min(low, rrMs - 50);
+      high = Math.max(high, rrMs + 50);
     }
     this.drawTachogram(low, high);
     this.drawPoincare(low, high);

@@ -18,10 +18,26 @@ const ticks = (_, list) =>
   list.map((ms) =>
     ms === null ? '' : ms < 1 ? `${Math.round(ms * 1000)} µs` : ms < 1000 ? `${ms} ms` : `${ms / 1000} s`,
   );
+/** The power of ten below or above. */
+const decade = (ms, round) => 10 ** round(Math.log10(Math.max(ms, 1e-3)));
+/** In the order of the way from a byte to an alert. */
+const ORDER = [
+  'decode',
+  'detect',
+  'window',
+  'inference_queue',
+  'inference',
+  'alarm',
+  'outbox_write',
+  'publish_ack',
+  'wire_to_alert',
+];
+const inOrder = (stages) => stages.toSorted((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
 const width = (node) => Math.max(200, node.clientWidth);
 
 export function showLatency(stages) {
-  const rows = Object.entries(stages).map(([stage, figures]) => {
+  const rows = inOrder(Object.keys(stages)).map((stage) => {
+    const figures = stages[stage];
     const row = element('tr');
     const over = view.budgetsMs[stage] !== undefined && figures.p99Ms > view.budgetsMs[stage];
     const head = element('th', '', stage.replaceAll('_', ' '));
@@ -75,7 +91,7 @@ function offerStages() {
   const stages = new Set(view.points.flatMap(({ stages }) => Object.keys(stages)));
   stages.add('inference');
   const had = new Set([...select.options].map(({ value }) => value));
-  for (const stage of stages) {
+  for (const stage of inOrder([...stages])) {
     if (had.has(stage)) continue;
     const option = element('option', '', stage.replaceAll('_', ' '));
     option.value = stage;
@@ -110,11 +126,14 @@ function drawHour() {
       width: width(node),
       height: HEIGHT,
       scales: {
-        y: { distr: 3, range: (_, low, high) => [Math.max(1e-3, (low ?? 0.1) / 1.5), (high ?? 100) * 1.5] },
+        y: {
+          distr: 3,
+          range: (_, low, high) => [decade(low ?? 0.1, Math.floor), decade((high ?? 100) * 1.05, Math.ceil)],
+        },
         x: {
           range: () => {
             const now = Date.now() / 1000;
-            return [Math.min(times[0] ?? now, now - 300), now];
+            return [Math.min(times[0] ?? now, now - 120), now];
           },
         },
       },

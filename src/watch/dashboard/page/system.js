@@ -49,7 +49,8 @@ function showModel({ inference, model }, red) {
   const down = inference.state !== 'ready' && inference.state !== 'slow';
   const held = red && redWhy.includes('inference');
   const state = down || held ? 'bad' : inference.state === 'slow' || model.note ? 'warn' : 'good';
-  light('model-light', state, down || held ? redWhy : inference.state);
+  const slow = inference.reason ? `slow: ${inference.reason}` : 'slow';
+  light('model-light', state, down || held ? redWhy : inference.state === 'slow' ? slow : inference.state);
   const trials = model.trials.map(({ variant, medianMs, refused }) => `${variant} ${refused ?? duration(medianMs)}`);
   const pairs = [
     ['model', model.name],
