@@ -36,16 +36,21 @@ it('shows an alert to whoever subscribes, serves the dashboard, and Ctrl-C ends 
   expect((await fetch(new URL('/livez', dashboard))).status).toBe(200);
   expect(await (await fetch(dashboard)).text()).toContain('<html');
   await untilSays(demo, 'ALERT  extreme-tachycardia (high)');
-  await until('the alert at the broker', () => consumer.alerts().length > 0);
-  expect(consumer.alerts()[0]).toMatchObject({ event: 'new', kind: 'extreme-tachycardia', sensor: 'chest' });
+  // A busy machine may have said something of itself before.
+  const alert = await until('the alert at the broker', () =>
+    consumer.alerts().find(({ kind }) => kind === 'extreme-tachycardia'),
+  );
+  expect(alert).toMatchObject({ event: 'new', category: 'health', sensor: 'chest' });
   expect(demo.out()).toMatch(
     /ALERT {2}extreme-tachycardia \(high\), \d+\.\d s after it truly began, \d+\.\d ms from wire to broker/,
   );
   checkLives(consumer.distinct(), false);
   consumer.checkAll();
 
+  const interrupted = performance.now();
   demo.child.kill('SIGINT');
   expect(await demo.ended).toBe(0);
+  expect(performance.now() - interrupted).toBeLessThan(10_000);
   expect(demo.err()).toBe('');
   expect(demo.out().trimEnd().endsWith('stopped')).toBe(true);
   expect(consumer.last('availability')).toBe('offline');

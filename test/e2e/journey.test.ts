@@ -23,7 +23,10 @@ describe('the demo scenario', () => {
     const bench = await startLockstep({ scenario: builtInScenario('demo')!, brokerUrl: broker.url, model: BEAT_ECG });
     expect(bench.daemon.ready()).toEqual({ ready: true, reasons: [] });
     await bench.runTo(335_000);
-    await until('the last end', () => new Set(steps(consumer.distinct(), 'end')).size === 5);
+    await until(
+      () => `five ends: ${consumer.distinct().map(({ event, kind }) => `${event} ${kind}`)}`,
+      () => new Set(steps(consumer.distinct(), 'end')).size === 5,
+    );
     const alerts = consumer.distinct();
     checkLives(alerts);
     const kinds = ['extreme-tachycardia', 'atrial-fibrillation', 'ventricular-tachycardia', 'pause', 'contact-off'];

@@ -21,6 +21,8 @@ export interface LockstepOptions {
   readonly brokerUrl: string;
   /** null: without a beat model. */
   readonly model?: string | null;
+  /** null: a rule judges the rhythm. */
+  readonly rhythm?: string | null;
   readonly config?: Record<string, unknown>;
   readonly stateDir?: string;
   readonly seed?: number;
@@ -43,7 +45,12 @@ export async function startLockstep(options: LockstepOptions) {
     node: 'bench',
     stateDir: options.stateDir ?? join(temporaryFolder(), 'state'),
     sensors: [{ name: 'chest', format: format.id, options: formatOptions, link: { type: 'serial', path: port.path } }],
-    inference: { models: { beat: options.model ?? null }, deadlineMs: 5000, budgetMs: 5000, timingMs: 20 },
+    inference: {
+      models: { beat: options.model ?? null, rhythm: options.rhythm ?? null },
+      deadlineMs: 5000,
+      budgetMs: 5000,
+      timingMs: 20,
+    },
     mqtt: { url: options.brokerUrl },
     http: { port: 0 },
     ...options.config,

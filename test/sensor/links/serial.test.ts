@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SerialPort } from 'serialport';
@@ -189,6 +190,31 @@ describe('SerialLink on what is no free port', () => {
       expect(error.reason).toBe('not-a-port');
       expect(error.message).toBe(`${path} is not a serial port.`);
     }
+  });
+});
+
+describe('the lines that reset boards', () => {
+  /** A port that opens and writes down what is asked of it. */
+  async function asked(lines: { dtr?: boolean; rts?: boolean }) {
+    const said: object[] = [];
+    const port = Object.assign(new EventEmitter(), {
+      isOpen: true,
+      open: (done: (error: Error | null) => void) => queueMicrotask(() => done(null)),
+      set: (flags: object) => said.push(flags),
+      write: (bytes: Buffer) => said.push(bytes),
+      close: (done: () => void) => done(),
+    });
+    const options = { ...SETTINGS, path: '/dev/ttyACM0', ...lines };
+    const link = new SerialLink(options, () => port as unknown as SerialPort);
+    const opened = await link.open(listener().handlers);
+    await opened.close();
+    return said;
+  }
+
+  it('stay as the kernel raises them unless config says otherwise, and nothing is written by opening', async () => {
+    expect(await asked({})).toEqual([{ dtr: true, rts: true, lowLatency: true }]);
+    expect(await asked({ dtr: false })).toEqual([{ dtr: false, rts: true, lowLatency: true }]);
+    expect(await asked({ dtr: false, rts: false })).toEqual([{ dtr: false, rts: false, lowLatency: true }]);
   });
 });
 

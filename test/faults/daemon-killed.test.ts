@@ -1,0 +1,92 @@
+import { expect, it } from 'vitest';
+import { startAedes } from '../delivery/support/brokers.js';
+import { checkLives, subscribe } from '../e2e/support/contract.js';
+import { daemonProcess, liveSensor } from '../e2e/support/live-sensor.js';
+import { afterwards, pause, until } from '../e2e/support/world.js';
+
+/** Stories 5 and 15: the daemon is killed (power cut, OOM, kill -9) in mid-episode and started again. */
+
+/** Alerts that come and end within seconds, so that the test does not last minutes. */
+const QUICK = { alarms: { 'extreme-tachycardia': { beats: 5, clearMs: 1000 } } };
+
+/** Two processes' monotonic clocks are held together by readings of the wall clock, to the millisecond. */
+const CLOCK_READING_MS = 5;
+const apartMs = (a = '', b = '') => Math.abs(Date.parse(a) - Date.parse(b));
+
+it('an open alert is the same alert after kill -9 and a restart, and gets its one end', async () => {
+  const broker = await startAedes();
+  afterwards(() => broker.close());
+  const consumer = await subscribe(broker.url, 'bench');
+  const sensor = await liveSensor([
+    { rhythm: 'sinus', bpm: 75, seconds: 5 },
+    { rhythm: 'sinus-tachycardia', bpm: 175, rampSeconds: 1, seconds: 3600 },
+  ]);
+  const daemon = daemonProcess(sensor, broker.url, QUICK);
+  const first = await daemon.start();
+  sensor.heart.start();
+  await until('the alert', () => consumer.alerts().length > 0, 40_000);
+  const [alert] = consumer.alerts();
+  expect(alert).toMatchObject({ event: 'new', kind: 'extreme-tachycardia' });
+
+  first.child.kill('SIGKILL');
+  await first.ended;
+  // The broker says so for the dead one: the last will.
+  await until('the last will', () => consumer.last('availability') === 'offline');
+  await pause(500);
+  const second = await daemon.start();
+  await until('the birth', () => consumer.last('availability') === 'online');
+  await until('the list', () => JSON.parse(consumer.last('chest/alarms') ?? '[]').length === 1);
+  const [listed] = JSON.parse(consumer.last('chest/alarms')!);
+  expect(listed).toMatchObject({ id: alert?.id, kind: 'extreme-tachycardia' });
+  expect(apartMs(listed.raisedAt, alert?.raisedAt)).toBeLessThanOrEqual(CLOCK_READING_MS);
+  // The heart still races: nothing new to say of it.
+  await pause(3000);
+  expect(consumer.distinct().filter(({ event }) => event !== 'update')).toHaveLength(1);
+
+  sensor.become([{ rhythm: 'sinus', bpm: 70, seconds: 3600 }]);
+  await until('the end', () => consumer.alerts().some(({ event }) => event === 'end'), 40_000);
+  checkLives(consumer.distinct());
+  const events = consumer.distinct();
+  expect(new Set(events.map(({ id }) => id))).toEqual(new Set([alert?.id]));
+  expect(apartMs(events.at(-1)?.onsetAt, alert?.onsetAt)).toBeLessThanOrEqual(CLOCK_READING_MS);
+  expect(apartMs(events.at(-1)?.raisedAt, alert?.raisedAt)).toBeLessThanOrEqual(CLOCK_READING_MS);
+  await until('the empty list', () => consumer.last('chest/alarms') === '[]');
+  consumer.checkAll();
+
+  second.child.kill('SIGTERM');
+  expect(await second.ended).toBe(0);
+}, 120_000);
+
+it('killed while the broker is away, nothing it had raised is lost', async () => {
+  let broker = await startAedes();
+  const { port } = broker;
+  const sensor = await liveSensor([
+    { rhythm: 'sinus', bpm: 75, seconds: 5 },
+    { rhythm: 'sinus-tachycardia', bpm: 175, rampSeconds: 1, seconds: 3600 },
+  ]);
+  const daemon = daemonProcess(sensor, broker.url, QUICK);
+  const first = await daemon.start();
+  await broker.close();
+  sensor.heart.start();
+  // Only its own log can tell that it was raised.
+  await until('the alert in the log', () => first.out().includes('alert new: extreme-tachycardia'), 40_000);
+  await pause(200);
+  first.child.kill('SIGKILL');
+  await first.ended;
+
+  broker = await startAedes(port);
+  afterwards(() => broker.close());
+  const consumer = await subscribe(broker.url, 'bench');
+  const second = await daemon.start();
+  await until('the alert', () => consumer.alerts().length > 0, 20_000);
+  expect(consumer.distinct()[0]).toMatchObject({
+    event: 'new',
+    sequence: 1,
+    kind: 'extreme-tachycardia',
+    replayed: true,
+  });
+  checkLives(consumer.distinct(), false);
+  consumer.checkAll();
+  second.child.kill('SIGTERM');
+  expect(await second.ended).toBe(0);
+}, 120_000);
