@@ -9,6 +9,8 @@ import { PulseDetector } from '../signal/ppg/detector.js';
 import { PulseQuality } from '../signal/ppg/quality.js';
 import { EcgQuality } from '../signal/quality.js';
 import { BeatAssembler } from './beat-assembler.js';
+import { DevicePath } from './device-path.js';
+import { QualityMerge } from './quality-merge.js';
 
 /** How readings become beats; which one serves a sensor depends on what its format carries. */
 export interface BeatPath {
@@ -60,6 +62,7 @@ class WaveformPath implements BeatPath {
   private readonly gate: EcgQuality | PulseQuality;
   private readonly beats: BeatAssembler;
   private readonly rate = new HeartRate();
+  private readonly quality: QualityMerge;
   private count = 0;
   private skipped = 0;
   private state: QualityState = 'none';
@@ -72,10 +75,11 @@ class WaveformPath implements BeatPath {
     this.beats = new BeatAssembler(kind);
     const onBeat = (sample: number, decidedAtSample: number, confidence: number) =>
       this.found(sample + this.skipped, decidedAtSample + this.skipped, confidence);
-    const onChange = (quality: Quality) => {
+    this.quality = new QualityMerge((quality) => {
       this.state = quality.state;
       options.onQuality(quality);
-    };
+    });
+    const onChange = (quality: Quality) => this.quality.set(quality);
     const range = carries.waveform?.range;
     this.detector = kind === 'ecg' ? new EcgBeatDetector({ rateHz, onBeat }) : new PulseDetector({ rateHz, onBeat });
     this.gate =
@@ -104,13 +108,16 @@ class WaveformPath implements BeatPath {
 
   deviceRr(): void {}
 
-  deviceHeartRate(): void {}
+  deviceHeartRate(tMs: StreamMs, hrBpm: number): void {
+    this.quality.deviceRate(hrBpm, tMs);
+  }
 
   contact(on: boolean, tMs: StreamMs): void {
     this.gate.contact(on, tMs);
     if (!on) {
       this.beats.gap();
       this.rate.clear();
+      this.quality.clear();
     }
   }
 
@@ -118,11 +125,13 @@ class WaveformPath implements BeatPath {
     this.detector.gap();
     this.gate.gap(tMs);
     this.beats.gap();
+    this.quality.clear();
   }
 
   tick(tMs: StreamMs): void {
     this.gate.tick(tMs);
     this.rate.tick(tMs);
+    this.quality.ownRate(this.rate.bpm, tMs);
   }
 
   flush(): void {
@@ -137,84 +146,5 @@ class WaveformPath implements BeatPath {
     const beat = this.beats.at(sampleClock.timeOf(sample), sample, sampleClock.timeOf(decidedAtSample), quality);
     this.rate.beat(beat);
     onBeat(beat);
-  }
-}
-
-/** Beats, intervals or rates that the device itself reports. */
-class DevicePath implements BeatPath {
-  private readonly beats = new BeatAssembler('rr');
-  private readonly rate = new HeartRate();
-  private deviceBpm: number | null = null;
-  private touching: boolean | null = null;
-  private seen = false;
-
-  constructor(
-    private readonly options: BeatPathOptions,
-    private readonly mode: 'rr' | 'flags' | 'rate',
-  ) {}
-
-  get heartRateBpm(): number | null {
-    return this.rate.bpm ?? this.deviceBpm;
-  }
-
-  sample(): void {
-    this.alive(this.options.sampleClock.timeOf(0));
-  }
-
-  skip(): void {}
-
-  deviceBeat(tMs: StreamMs, sample: number): void {
-    if (this.mode !== 'flags') return;
-    this.emit(this.beats.at(tMs, sample, tMs, 1));
-  }
-
-  referenceBeat(): void {}
-
-  deviceRr(arrivedAtMs: StreamMs, rrMs: number): void {
-    if (this.mode !== 'rr') return;
-    this.emit(this.beats.afterInterval(rrMs, arrivedAtMs, 1));
-  }
-
-  deviceHeartRate(tMs: StreamMs, hrBpm: number): void {
-    const valid = Number.isFinite(hrBpm) && hrBpm > 0;
-    this.deviceBpm = valid ? hrBpm : null;
-    if (!valid) return;
-    this.alive(tMs);
-    this.options.onDeviceHeartRate(tMs, hrBpm);
-  }
-
-  contact(on: boolean, tMs: StreamMs): void {
-    this.seen = true;
-    if (on === this.touching) return;
-    this.touching = on;
-    if (!on) {
-      this.beats.gap();
-      this.rate.clear();
-    }
-    this.options.onQuality({ tMs, state: on ? 'good' : 'contact-off', reasons: on ? [] : ['leads-off'] });
-  }
-
-  gap(): void {
-    this.beats.gap();
-  }
-
-  tick(tMs: StreamMs): void {
-    this.rate.tick(tMs);
-  }
-
-  flush(): void {}
-
-  private emit(beat: Beat): void {
-    if (this.touching === false) return;
-    this.alive(beat.tMs);
-    this.rate.beat(beat);
-    this.options.onBeat(beat);
-  }
-
-  /** A device that never speaks of contact is taken to touch once it reports anything. */
-  private alive(tMs: StreamMs): void {
-    if (this.seen) return;
-    this.seen = true;
-    this.options.onQuality({ tMs, state: 'good', reasons: [] });
   }
 }

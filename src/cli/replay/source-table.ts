@@ -25,7 +25,13 @@ export async function openTable(file: string, options: TableOptions): Promise<Re
   if (!first) throw new ReplayError(`${file} holds no rows`);
   const columns = Object.keys(first);
   const column = chooseColumn(columns, options.signal, file);
-  if (RR_NAMES.test(column)) return rrSource(file, rows, column);
+  if (RR_NAMES.test(column))
+    return rrSource(
+      file,
+      rows,
+      column,
+      columns.find((name) => TIME_NAMES.test(name)),
+    );
   const timeColumn = columns.find((name) => TIME_NAMES.test(name));
   const rateHz = options.rateHz ?? rateFromTimes(rows, timeColumn);
   if (!rateHz) throw new ReplayError(`${file} does not tell its sample rate: give --rate HZ`);
@@ -112,11 +118,17 @@ function rateFromTimes(rows: readonly Row[], column: string | undefined): number
   return Math.abs(rate - Math.round(rate)) < 0.1 ? Math.round(rate) : rate;
 }
 
-function rrSource(file: string, rows: readonly Row[], column: string): ReplaySource {
+/** A column of times that runs this far ahead of the sum of the intervals tells of beats that are not in the file. */
+const HOLE_MS = 5000;
+const DAY_MS = 86_400_000;
+
+/** Intervals follow each other, but where the file's clock says that some are missing. */
+function rrSource(file: string, rows: readonly Row[], column: string, timeColumn: string | undefined): ReplaySource {
   const values = rows.map((row) => toNumber(row[column]));
   const positive = values.filter((value) => value > 0);
   if (positive.length === 0) throw new ReplayError(`${file}: no RR interval in column '${column}'`);
   const scale = positive[positive.length >> 1]! < RR_SECONDS_BELOW ? 1000 : 1;
+  const clockMs = timeColumn ? clockOf(rows, timeColumn) : null;
   return {
     record: basename(file),
     rateHz: 1000,
@@ -126,13 +138,45 @@ function rrSource(file: string, rows: readonly Row[], column: string): ReplaySou
     *steps() {
       let now = 0;
       let stepEnd = STEP_MS;
-      for (const value of values) {
+      for (const [at, value] of values.entries()) {
         const rrMs = value * scale;
         if (!(rrMs > 0)) continue;
+        const before = now;
         now += rrMs;
+        let hole = false;
+        if (clockMs) {
+          const clock = clockMs[at]!;
+          hole = clock - now > HOLE_MS;
+          // False long intervals would else let the sum run away from the clock.
+          now = hole ? clock : Math.max(before, Math.min(now, clock + HOLE_MS));
+        }
         for (; stepEnd < now; stepEnd += STEP_MS) yield { tMs: stepEnd, feed() {} };
-        yield { tMs: now, feed: (pipeline) => pipeline.rr(rrMs) };
+        const tMs = now;
+        yield {
+          tMs,
+          feed(pipeline) {
+            if (hole) pipeline.interrupted(tMs);
+            pipeline.rr(rrMs);
+          },
+        };
       }
     },
   };
+}
+
+/** A column of times as ms from its first, over midnight; null where it is none. */
+function clockOf(rows: readonly Row[], column: string): Float64Array | null {
+  const out = new Float64Array(rows.length);
+  let days = 0;
+  for (let at = 0; at < rows.length; at++) {
+    const ms = toNumber(rows[at]![column]) * 1000;
+    if (!Number.isFinite(ms)) return null;
+    out[at] = ms + days * DAY_MS;
+    if (at > 0 && out[at]! < out[at - 1]! - DAY_MS / 2) {
+      days++;
+      out[at] = out[at]! + DAY_MS;
+    }
+  }
+  const first = out[0]!;
+  return out.map((ms) => ms - first);
 }
