@@ -61,6 +61,7 @@ export function labCommand(): Command {
     .description('Figures of a trained model on the test patients, reference beats.')
     .argument('[dir]', 'folder of a trained or pruned model (.slothd/lab/<model>/float)')
     .option('--json', 'as JSON, with every record')
+    .option('--events <file>', 'rhythm-rr: figures of what `slothd replay` wrote of records of mitdb or afdb instead')
     .action((folder: string | undefined, options: WithModel<EvaluateArguments>) =>
       of(options).evaluate(folder, options),
     );

@@ -38,6 +38,8 @@ export interface ExportArguments extends DataOptions {
 }
 
 export interface EvaluateArguments extends DataOptions {
+  /** What a replay wrote: figures of the deployed path. */
+  readonly events?: string;
   readonly json?: boolean;
 }
 

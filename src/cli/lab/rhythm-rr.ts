@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { RhythmTestFigures } from '../../lab/models/rhythm-rr/index.js';
 import { type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
 
@@ -72,7 +73,14 @@ export const rhythmRr: LabModel = {
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {
-    const { evaluateRhythmRr } = await load();
+    const { evaluateRhythmRr, replayedFigures } = await load();
+    if (options.events !== undefined) {
+      const folder = options.data ?? (await databaseOf(options.events));
+      const replayed = await replayedFigures(options.events, folder);
+      if (options.json) say(JSON.stringify(replayed, null, 1));
+      else show(`replayed, ${basename(folder)}`, replayed);
+      return;
+    }
     const { bar, onReading } = reporter();
     const figures = await evaluateRhythmRr({
       ...(await dataOptions(options, 'afdb')),
@@ -89,6 +97,14 @@ export const rhythmRr: LabModel = {
   },
 };
 
+/** The database whose records a replay played: afdb has five digits, mitdb three. */
+async function databaseOf(eventsFile: string): Promise<string> {
+  const { needDatabase } = await import('../../lab/data/find.js');
+  const [first] = (await readFile(eventsFile, 'utf8')).split('\n', 1);
+  const { record = '' } = JSON.parse(first || '{}') as { record?: string };
+  return needDatabase(/^\d{5}/.test(record) ? 'afdb' : 'mitdb');
+}
+
 const percent = (value: number) => `${(value * 100).toFixed(2)}`.padStart(7);
 
 function show(database: string, { windows, alarms, falsePositivesByEctopy }: RhythmTestFigures): void {
@@ -97,10 +113,12 @@ function show(database: string, { windows, alarms, falsePositivesByEctopy }: Rhy
     const cells = [one.sensitivity, one.specificity, one.positivePredictivity, one.accuracy];
     say(`  flutter as ${flutter.padEnd(10)} ${cells.map(percent).join(' ')}`);
   }
-  const bands = falsePositivesByEctopy.map(
-    ({ ectopy, falsePositiveRate }) => `${ectopy}: ${percent(falsePositiveRate)}`,
-  );
-  say(`  called fibrillation, by ectopic beats  ${bands.join('  ')}`);
+  if (falsePositivesByEctopy.length > 0) {
+    const bands = falsePositivesByEctopy.map(
+      ({ ectopy, falsePositiveRate }) => `${ectopy}: ${percent(falsePositiveRate)}`,
+    );
+    say(`  called fibrillation, by ectopic beats  ${bands.join('  ')}`);
+  }
   const { falseAlerts, hoursOutside, falsePer24h, recordsWithFalse, episodes } = alarms;
   say(
     `  alerts: ${falseAlerts} false in ${hoursOutside.toFixed(1)} h (${falsePer24h.toFixed(2)} per 24 h; ${recordsWithFalse.join(' ') || 'no record'})`,

@@ -139,6 +139,18 @@ export function rhythmArrays(
   };
 }
 
+/** What the rhythm annotations say at some times (ms, ascending), and the episodes they make. */
+export function rhythmAt(rhythm: readonly Annotation[], rateHz: number, timesMs: ArrayLike<number>, endMs: number) {
+  const changes = rhythm.filter(({ symbol, aux }) => symbol === '+' && aux.startsWith('('));
+  const labels = new Uint8Array(timesMs.length);
+  let change = -1;
+  for (let i = 0; i < timesMs.length; i++) {
+    while (change + 1 < changes.length && (changes[change + 1]!.sample * 1000) / rateHz <= timesMs[i]!) change++;
+    labels[i] = change < 0 ? UNLABELLED : labelOf(changes[change]!.aux);
+  }
+  return { labels, episodes: episodesOf(changes, rateHz, endMs) };
+}
+
 function labelOf(aux: string): number {
   return aux.startsWith('(AFIB') ? AF : aux.startsWith('(AFL') ? FLUTTER : OTHER;
 }

@@ -80,11 +80,13 @@ const LEAST_MINUTES = [1, 2, 5] as const;
  * Alerts against annotated episodes. False: no fibrillation from a minute before it was raised to its end. Found: an
  * alert is open between the episode's start and a minute after its end.
  * @param flutterCounts whether flutter counts as fibrillation
+ * @param alertsFor where the alerts come from: the engine fed with the scores, unless they are known already
  */
 export function alarmFigures(
   scored: readonly ScoredRhythm[],
   setting: AlarmSetting,
   flutterCounts: boolean,
+  alertsFor: (one: ScoredRhythm) => readonly RaisedAlert[] = (one) => alertsOf(one, setting),
 ): AlarmFigures {
   let outsideMs = 0;
   let falseAlerts = 0;
@@ -92,7 +94,7 @@ export function alarmFigures(
   const found: { lengthMs: number; delayMs: number | null }[] = [];
   for (const one of scored) {
     const episodes = merged(one.record.episodes.filter(({ label }) => label === AF || flutterCounts));
-    const alerts = alertsOf(one, setting);
+    const alerts = alertsFor(one);
     outsideMs += one.record.durationMs - episodes.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0);
     const wrong = alerts.filter(
       ({ raisedMs, endMs }) => !episodes.some((e) => e.startMs <= endMs && e.endMs >= raisedMs - NEAR_MS),
