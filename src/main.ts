@@ -13,6 +13,11 @@ const VERBS: readonly [name: string, does: string, load: () => Promise<Command>]
     async () => (await import('./cli/demo.js')).demoCommand(),
   ],
   ['check', 'check a config file', async () => (await import('./cli/check.js')).checkCommand()],
+  [
+    'doctor',
+    'look at this machine and say what to mend first',
+    async () => (await import('./cli/doctor.js')).doctorCommand(),
+  ],
   ['schema', "print the config's JSON Schema", async () => (await import('./cli/schema.js')).schemaCommand()],
   [
     'formats',
@@ -20,6 +25,12 @@ const VERBS: readonly [name: string, does: string, load: () => Promise<Command>]
     async () => (await import('./cli/formats.js')).formatsCommand(),
   ],
   ['ports', 'list serial ports by stable name', async () => (await import('./cli/ports.js')).portsCommand()],
+  ['probe', 'find out what is on a port by listening', async () => (await import('./cli/probe.js')).probeCommand()],
+  [
+    'record',
+    "keep a sensor's raw bytes with their times",
+    async () => (await import('./cli/record.js')).recordCommand(),
+  ],
   ['replay', 'run a recording through the pipeline', async () => (await import('./cli/replay.js')).replayCommand()],
   ['simulate', 'offer a simulated sensor', async () => (await import('./cli/simulate.js')).simulateCommand()],
   ['model', 'list, inspect and verify model bundles', async () => (await import('./cli/model.js')).modelCommand()],

@@ -14,6 +14,7 @@ import { chosenFormat } from './chosen-format.js';
 import { replaySource } from './replay/run.js';
 import { ReplayError, type ReplaySource } from './replay/source.js';
 import { openBytes } from './replay/source-bytes.js';
+import { isCaptureFile, openCapture } from './replay/source-capture.js';
 import { openTable } from './replay/source-table.js';
 import { openBeats, openWfdb, referenceBeats } from './replay/source-wfdb.js';
 import { UsageError } from './usage-error.js';
@@ -39,7 +40,7 @@ export function replayCommand(): Command {
     .description('Run recordings through the very pipeline of the daemon, on recorded time; events as JSON lines.')
     .argument(
       '<record...>',
-      'WFDB record (no extension), annotation file, CSV/JSONL of samples or RR, or bytes (--format)',
+      'WFDB record (no extension), annotation file, capture of `record`, CSV/JSONL of samples or RR, or bytes (--format)',
     )
     .option('--signal <n|name>', 'which signal or column; the first where left out')
     .option('--format <id>', 'the record is raw bytes of this wire format')
@@ -123,6 +124,8 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
 /** Decides what a record is by what there is: its options, its name, the files beside it. */
 async function open(record: string, options: ReplayArguments): Promise<ReplaySource> {
   const { signal, rate: rateHz } = options;
+  if (await isCaptureFile(record))
+    return openCapture(record, { format: options.format, options: options.option, rateHz });
   if (options.format) {
     await mustBeFile(record);
     return openBytes(record, chosenFormat(options.format, options.option), options.option, rateHz);

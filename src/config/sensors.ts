@@ -11,7 +11,7 @@ const serialLink = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'Port, best by its stable name: /dev/serial/by-id/usb-... (see `slothd ports`). Resolved anew at each try.',
+      'Port, best by its stable name: /dev/serial/by-id/usb-... (see `slothd ports`); a bound /dev/rfcomm0 is one too. Resolved anew at each try.',
     ),
   baudRate: z
     .number()
@@ -38,7 +38,18 @@ const recordingLink = z.strictObject({
   bytesPerSecond: z.number().positive().default(1000).describe('How fast the bytes are played.'),
 });
 
-export const linkSchema = z.discriminatedUnion('type', [serialLink, tcpLink, recordingLink]);
+const processLink = z.strictObject({
+  type: z.literal('process'),
+  command: z
+    .array(z.string())
+    .min(1)
+    .refine((words) => words[0] !== '', 'name a command')
+    .describe(
+      'Command whose standard output is the bytes of the sensor, one array item per word. No shell sees it. Started again whenever it ends.',
+    ),
+});
+
+export const linkSchema = z.discriminatedUnion('type', [serialLink, tcpLink, recordingLink, processLink]);
 export type LinkSettings = z.infer<typeof linkSchema>;
 
 export const sensorSchema = z.strictObject({

@@ -6,6 +6,7 @@ import type { SensorSettings } from '../config/sensors.js';
 import type { Format } from '../domain/reading.js';
 import { serialSettings } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
+import { ProcessLink } from '../sensor/links/process.js';
 import { RecordingLink } from '../sensor/links/recording.js';
 import { SerialLink } from '../sensor/links/serial.js';
 import { TcpLink } from '../sensor/links/tcp.js';
@@ -32,6 +33,8 @@ export function openLink({ link, options }: SensorSettings, format: Format): Lin
       return new TcpLink(link.host, link.port);
     case 'recording':
       return new RecordingLink(link.file, link.bytesPerSecond, systemTimers);
+    case 'process':
+      return new ProcessLink(link.command);
   }
 }
 

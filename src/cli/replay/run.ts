@@ -58,7 +58,7 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
   const pipeline: Pipeline = new Pipeline({
     carries: source.carries,
     rateHz: source.rateHz,
-    sampleClock: exactSampleClock(source.rateHz),
+    sampleClock: source.sampleClock ?? exactSampleClock(source.rateHz),
     alarms,
     classifier:
       source.carries.waveform?.kind === 'ecg'

@@ -1,6 +1,7 @@
 import type { Pipeline } from '../../daemon/pipeline.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { Carries } from '../../domain/reading.js';
+import type { SampleClock } from '../../sensor/sample-clock.js';
 
 /** A record on its way through the pipeline. */
 export interface ReplaySource {
@@ -12,6 +13,8 @@ export interface ReplaySource {
   readonly carries: Carries;
   /** Beats come from the source, not from our detector. */
   readonly givesBeats: boolean;
+  /** Times of the samples where the record has a clock of its own; left out: the rate is exact. */
+  readonly sampleClock?: SampleClock;
   /** The record in order: each step reaches up to `tMs` and puts its readings into the pipeline. */
   steps(): Iterable<ReplayStep>;
 }

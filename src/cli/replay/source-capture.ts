@@ -1,0 +1,150 @@
+import { open, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Pipeline } from '../../daemon/pipeline.js';
+import type { Decoder, Format, FormatOptions, ReadingSink } from '../../domain/reading.js';
+import {
+  type CaptureContent,
+  type CaptureRecord,
+  decodeCapture,
+  isCapture,
+  MAGIC,
+  RECORD,
+} from '../../sensor/capture/container.js';
+import { findFormat } from '../../sensor/formats/registry.js';
+import { ArrivalSampleClock } from '../../sensor/sample-clock.js';
+import { ReplayError, type ReplaySource, type ReplayStep, STEP_MS } from './source.js';
+
+export interface CaptureSourceOptions {
+  /** Instead of the format and options that the capture names. */
+  readonly format: string | undefined;
+  readonly options: FormatOptions;
+  readonly rateHz: number | undefined;
+}
+
+/** Whether the file begins like a capture of `slothd record`; false where it cannot be read. */
+export async function isCaptureFile(file: string): Promise<boolean> {
+  const handle = await open(file, 'r').catch(() => null);
+  if (!handle) return false;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
+    return isCapture(buffer.subarray(0, bytesRead));
+  } catch {
+    return false;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * A capture, played with the arrival times of its bytes: bursts, silences and reopenings as they were.
+ * @throws ReplayError
+ */
+export async function openCapture(file: string, options: CaptureSourceOptions): Promise<ReplaySource> {
+  let content: CaptureContent;
+  try {
+    content = decodeCapture(await readFile(file));
+  } catch (error) {
+    throw new ReplayError(`${file} is no capture that can be read: ${(error as Error).message}`);
+  }
+  const { header, records } = content;
+  const format = findFormat(options.format ?? header.format);
+  const formatOptions = { ...(options.format ? {} : header.options), ...options.options };
+  const carries = format.carries(formatOptions);
+  const startMs = records[0]?.tMs ?? 0;
+  const rateHz = carries.waveform
+    ? (options.rateHz ?? carries.waveform.rateHz ?? measuredRate(records, format, formatOptions))
+    : 1000;
+  if (!rateHz) throw new ReplayError(`${file}: too short to measure its rate: give --rate HZ`);
+  const clock = carries.waveform ? new ArrivalSampleClock(rateHz) : undefined;
+  return {
+    record: basename(file),
+    rateHz,
+    signal: carries.waveform?.kind ?? null,
+    carries,
+    givesBeats: false,
+    ...(clock ? { sampleClock: clock } : {}),
+    *steps() {
+      const target: { pipeline: Pipeline | null } = { pipeline: null };
+      const decoder = format.createDecoder(forward(target), formatOptions);
+      let stepEnd = STEP_MS;
+      for (const record of records) {
+        const tMs = record.tMs - startMs;
+        for (; stepEnd < tMs; stepEnd += STEP_MS) yield { tMs: stepEnd, feed() {} };
+        yield stepOf(record, tMs, decoder, target, clock);
+      }
+    },
+  };
+}
+
+function stepOf(
+  record: CaptureRecord,
+  tMs: number,
+  decoder: Decoder,
+  target: { pipeline: Pipeline | null },
+  clock: ArrivalSampleClock | undefined,
+): ReplayStep {
+  return {
+    tMs,
+    feed(pipeline) {
+      target.pipeline = pipeline;
+      if (record.type === RECORD.opened) {
+        decoder.reset();
+        clock?.restart();
+        pipeline.interrupted(tMs);
+      }
+      if (record.type !== RECORD.bytes) return;
+      const before = pipeline.samples;
+      clock?.begin(before, tMs);
+      decoder.push(record.payload);
+      // As in the daemon: uncounted, missing samples would make one interval of all that lies between.
+      if (pipeline.samples > before && clock?.arrived(pipeline.samples, tMs)) pipeline.interrupted(tMs);
+    },
+  };
+}
+
+/** Samples per second over the longest unbroken stretch; null where there is less than a few seconds of it. */
+function measuredRate(records: readonly CaptureRecord[], format: Format, options: FormatOptions): number | null {
+  let samples = 0;
+  const decoder = format.createDecoder(
+    forward({
+      pipeline: null,
+      onSample: () => {
+        samples++;
+      },
+    }),
+    options,
+  );
+  let best: { ms: number; rate: number } | null = null;
+  let from: { tMs: number; samples: number } | null = null;
+  for (const record of records) {
+    if (record.type !== RECORD.bytes) {
+      from = null;
+      decoder.reset();
+      continue;
+    }
+    decoder.push(record.payload);
+    from ??= { tMs: record.tMs, samples };
+    const ms = record.tMs - from.tMs;
+    if (ms > 3000 && ms > (best?.ms ?? 0)) best = { ms, rate: (1000 * (samples - from.samples)) / ms };
+  }
+  return best && best.rate > 0 ? best.rate : null;
+}
+
+function forward(to: { pipeline: Pipeline | null; onSample?: () => void }): ReadingSink {
+  return {
+    sample(value) {
+      to.onSample?.();
+      to.pipeline?.sample(value);
+    },
+    deviceTime: (tMs) => to.pipeline?.deviceTime(tMs),
+    lost: (samples) => to.pipeline?.lost(samples),
+    beat: () => to.pipeline?.beat(),
+    rr: (rrMs) => to.pipeline?.rr(rrMs),
+    heartRate: (hrBpm) => to.pipeline?.heartRate(hrBpm),
+    spo2: (percent) => to.pipeline?.spo2(percent),
+    contact: (on) => to.pipeline?.contact(on),
+    battery: (percent) => to.pipeline?.battery(percent),
+    frame: () => to.pipeline?.frame(),
+    dropped: (reason, bytes) => to.pipeline?.dropped(reason, bytes),
+  };
+}
