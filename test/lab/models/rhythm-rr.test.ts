@@ -72,14 +72,14 @@ describe('training rhythm-rr', () => {
     expect([...score(other, unseen, 50)[0]!.scores]).not.toEqual(scores);
   }, 120_000);
 
-  it('has one network whose logits are the mean of its halves', () => {
+  it('has one network whose logits are the weighted mean of its halves', () => {
     const [sequence, features] = [sequenceHead(5), featureHead(5)];
-    const joined = joinHeads(sequence, features);
+    const joined = joinHeads(sequence, features, 0.75);
     const { sequences, features: vectors, count } = windowsOf(unseen[0]!, 100, fitted.preprocessing);
     const a = predict(sequence, [sequences], count);
     const b = predict(features, [vectors], count);
     predict(joined, [sequences, vectors], count).forEach((value, i) => {
-      expect(value).toBeCloseTo((a[i]! + b[i]!) / 2, 4);
+      expect(value).toBeCloseTo((a[i]! + 3 * b[i]!) / 4, 4);
     });
     const kernels = joined.countParams();
     expect(kernels).toBe(256 + 1944 + 1752 + 792 + (48 + 24 + 1) * 2);

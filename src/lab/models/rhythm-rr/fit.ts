@@ -44,7 +44,7 @@ export async function fitNetwork(
   };
   const features = await train(featureHead(seed), 'features', 0);
   const sequence = await train(sequenceHead(seed), 'sequence', recipe.features.epochs);
-  return { model: joinHeads(sequence, features), preprocessing };
+  return { model: joinHeads(sequence, features, recipe.featureShare), preprocessing };
 }
 
 /** Prunes a trained network while training it on, both halves together. Changes the model in place. */

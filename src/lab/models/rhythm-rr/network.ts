@@ -51,9 +51,11 @@ function end(name: string, seed: number, x: tf.SymbolicTensor | tf.SymbolicTenso
 }
 
 /**
- * One network of two trained halves: its logits are the mean of theirs, as one layer over both. Shares their layers.
+ * One network of two trained halves: its logits are the weighted mean of theirs, as one layer over both. Shares their
+ * layers.
+ * @param featureShare weight of the features' half; the row's half has the rest
  */
-export function joinHeads(sequence: tf.LayersModel, features: tf.LayersModel): tf.LayersModel {
+export function joinHeads(sequence: tf.LayersModel, features: tf.LayersModel, featureShare: number): tf.LayersModel {
   const inputs = [sequence.inputs[0]!, features.inputs[0]!];
   const ends = [sequence.getLayer(SEQUENCE_END).output, features.getLayer(FEATURES_END).output];
   const both = tf.layers.concatenate({ name: 'join' }).apply(ends as tf.SymbolicTensor[]) as tf.SymbolicTensor;
@@ -62,8 +64,9 @@ export function joinHeads(sequence: tf.LayersModel, features: tf.LayersModel): t
   const [sequenceKernel, sequenceBias] = sequence.getLayer('sequence_logits').getWeights();
   const [featureKernel, featureBias] = features.getLayer('features_logits').getWeights();
   tf.tidy(() => {
-    const kernel = tf.concat([sequenceKernel!, featureKernel!], 0).mul(0.5);
-    logits.setWeights([kernel, tf.add(sequenceBias!, featureBias!).mul(0.5)]);
+    const rest = 1 - featureShare;
+    const kernel = tf.concat([tf.mul(sequenceKernel!, rest), tf.mul(featureKernel!, featureShare)], 0);
+    logits.setWeights([kernel, tf.add(tf.mul(sequenceBias!, rest), tf.mul(featureBias!, featureShare))]);
   });
   return model;
 }

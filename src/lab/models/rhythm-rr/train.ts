@@ -79,8 +79,10 @@ export function shippedSetting(): AlarmSettings['atrial-fibrillation'] {
 }
 
 /** Settings among which the shipped one was chosen: on cross-validated scores, before afdb and mitdb were looked at. */
-export const SETTINGS: readonly AlarmSetting[] = [0.7, 0.8, 0.9, 0.95].flatMap((on) =>
-  [20_000, 30_000, 45_000, 60_000].map((sustainMs) => ({ on, off: 0.5, sustainMs, clearMs: 60_000 })),
+export const SETTINGS: readonly AlarmSetting[] = [0.8, 0.9, 0.95].flatMap((on) =>
+  [20_000, 30_000].flatMap((sustainMs) =>
+    [0.5, 0.3].flatMap((off) => [60_000, 120_000].map((clearMs) => ({ on, off, sustainMs, clearMs }))),
+  ),
 );
 
 /** Cross-validated figures as they go into `training.json` and the card. */
