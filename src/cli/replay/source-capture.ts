@@ -102,6 +102,9 @@ function stepOf(
   };
 }
 
+/** A pause this long is a hole, not a burst. */
+const HOLE_MS = 1000;
+
 /** Samples per second over the longest unbroken stretch; null where there is less than a few seconds of it. */
 function measuredRate(records: readonly CaptureRecord[], format: Format, options: FormatOptions): number | null {
   let samples = 0;
@@ -115,6 +118,7 @@ function measuredRate(records: readonly CaptureRecord[], format: Format, options
     options,
   );
   let best: { ms: number; rate: number } | null = null;
+  let lastMs = Number.NEGATIVE_INFINITY;
   let from: { tMs: number; samples: number } | null = null;
   for (const record of records) {
     if (record.type !== RECORD.bytes) {
@@ -123,6 +127,8 @@ function measuredRate(records: readonly CaptureRecord[], format: Format, options
       continue;
     }
     decoder.push(record.payload);
+    if (record.tMs - lastMs > HOLE_MS) from = null;
+    lastMs = record.tMs;
     from ??= { tMs: record.tMs, samples };
     const ms = record.tMs - from.tMs;
     if (ms > 3000 && ms > (best?.ms ?? 0)) best = { ms, rate: (1000 * (samples - from.samples)) / ms };

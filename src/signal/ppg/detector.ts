@@ -27,6 +27,10 @@ const FORGET_MS = 3000;
  */
 const EARLY_SHARE = 0.65;
 const DICROTIC_MS = 420;
+/** The slower the heart, the later the reflected wave. */
+const DICROTIC_SHARE = 0.37;
+/** Without a sure period, a pulse in that time must be this high against the one before. */
+const DICROTIC_HEIGHT = 0.5;
 const EARLY_HEIGHT = 0.8;
 /** A period less certain than this corrects nothing. */
 const SURE_PERIOD = 0.5;
@@ -154,8 +158,10 @@ export class PulseDetector {
       const sinceMs = (since * 1000) / this.options.rateHz;
       const { periodMs, strength } = this.period;
       const sure = strength >= SURE_PERIOD && periodMs > 0;
-      if (sure && sinceMs < Math.min(DICROTIC_MS, EARLY_SHARE * periodMs) && height < EARLY_HEIGHT * this.lastHeight)
-        return;
+      const notchLimitMs = sure
+        ? Math.min(EARLY_SHARE * periodMs, Math.max(DICROTIC_MS, DICROTIC_SHARE * periodMs))
+        : DICROTIC_MS;
+      if (sinceMs < notchLimitMs && height < (sure ? EARLY_HEIGHT : DICROTIC_HEIGHT) * this.lastHeight) return;
       // The longer none came, the less a pulse needs to be one: the hand may lie differently now.
       const overdue = sinceMs / (sure ? periodMs : 1000);
       const share = LEAST_HEIGHT / Math.max(1, overdue * overdue);

@@ -1,15 +1,15 @@
 /** The correlation works on about this many values a second: the pulse band ends at 8 Hz. */
 const WORK_HZ = 40;
-const WINDOW_S = 5;
+const WINDOW_S = 6;
 const EVERY_S = 0.5;
-/** 240 to 37 beats a minute. */
+/** 240 to 30 beats a minute. */
 const SHORTEST_S = 0.25;
-const LONGEST_S = 1.6;
+const LONGEST_S = 2;
 /** Two beats correlate as well as one: the first lag that comes this near to the best one is the beat. */
 const NEAR_BEST = 0.85;
 
 /**
- * Period and regularity of a band-passed pulse wave by autocorrelation over the last five seconds, renewed twice a
+ * Period and regularity of a band-passed pulse wave by autocorrelation over the last six seconds, renewed twice a
  * second. Independent of peaks, so it can say when a detector counts every notch or every other beat.
  */
 export class PulsePeriod {

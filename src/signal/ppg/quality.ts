@@ -15,7 +15,7 @@ const TO_POOR = 2;
 const TO_GOOD = 3;
 /** No word before this: the filters and the first pulses need it. */
 const FIRST_WORD_S = 6;
-/** A slow heart has shown too few pulses by then; it is waited for up to this long. */
+/** A slow heart has shown too few pulses by then; noise is not called before this. */
 const PATIENCE_S = 12;
 /** No samples for this long: there is no signal to judge. */
 const SILENT_MS = 2000;
@@ -157,6 +157,9 @@ export class PulseQuality {
     const hiss = Math.sqrt(this.hissSquares / this.count);
     const level = this.level / this.count;
     const found = broken ? null : this.noise(amplitude, hiss, level);
+    // The first pulses still carry the start of the filters: what has no name yet is neither blamed nor trusted.
+    const young = this.usual === 0 && this.seconds < PATIENCE_S && (found === 'noise' || !this.template.known);
+    if (young && !broken) return;
     if (found || broken) {
       this.calm = 0;
       if (++this.bad >= TO_POOR) this.noisy = found;
@@ -164,7 +167,8 @@ export class PulseQuality {
     }
     this.bad = 0;
     const quiet = this.usual > 0 && amplitude < QUIET * this.usual;
-    if (++this.calm >= TO_GOOD) this.noisy = null;
+    if (++this.calm < TO_GOOD) return;
+    this.noisy = null;
     if (quiet || this.seconds < FIRST_WORD_S) return;
     this.usual = this.usual === 0 ? amplitude : this.usual + USUAL_STEP * (amplitude - this.usual);
     this.usualLevel = level;
@@ -179,7 +183,6 @@ export class PulseQuality {
     if (strength > SINE_STRENGTH && atHalf < SINE * strength) return 'mains';
     if (hiss > HISS * amplitude) return 'no-finger';
     if (this.usual > 0 && amplitude > LARGER * this.usual) return 'motion';
-    if (!this.template.known && this.seconds < PATIENCE_S) return null;
     if (this.template.agreement >= (this.noisy ? AGREES : STILL_AGREES)) return null;
     return this.usual > 0 ? 'motion' : 'noise';
   }

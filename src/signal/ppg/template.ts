@@ -72,13 +72,15 @@ export class PulseTemplate {
       power += value * value;
     }
     const scale = power > 0 ? 1 / Math.sqrt(power) : 0;
+    // A plain mean of the first pulses, then a running one.
+    const step = Math.max(STEP, 1 / (this.beats + 1));
     let cross = 0;
     let norm = 0;
     for (let i = 0; i < length; i++) {
       const value = pulse[i]! * scale;
       cross += value * average[i]!;
       norm += average[i]! * average[i]!;
-      average[i] = this.beats === 0 ? value : average[i]! + STEP * (value - average[i]!);
+      average[i] = average[i]! + step * (value - average[i]!);
     }
     if (this.beats > 0) this.likeness[(this.beats - 1) % PULSES] = norm > 0 ? cross / Math.sqrt(norm) : 0;
     this.beats++;
