@@ -159,7 +159,10 @@ export class PulseQuality {
     const found = broken ? null : this.noise(amplitude, hiss, level);
     // The first pulses still carry the start of the filters: what has no name yet is neither blamed nor trusted.
     const young = this.usual === 0 && this.seconds < PATIENCE_S && (found === 'noise' || !this.template.known);
-    if (young && !broken) return;
+    if (young && !broken) {
+      this.calm = 0;
+      return;
+    }
     if (found || broken) {
       this.calm = 0;
       if (++this.bad >= TO_POOR) this.noisy = found;
@@ -183,7 +186,7 @@ export class PulseQuality {
     if (strength > SINE_STRENGTH && atHalf < SINE * strength) return 'mains';
     if (hiss > HISS * amplitude) return 'no-finger';
     if (this.usual > 0 && amplitude > LARGER * this.usual) return 'motion';
-    if (this.template.agreement >= (this.noisy ? AGREES : STILL_AGREES)) return null;
+    if (this.template.agreement >= (this.state === 'good' ? STILL_AGREES : AGREES)) return null;
     return this.usual > 0 ? 'motion' : 'noise';
   }
 
