@@ -70,6 +70,8 @@ async function demo(options: DemoOptions): Promise<void> {
     node: 'demo',
     stateDir,
     sensors: [{ name: SENSOR, format: format.id, options: formatOptions, link: { type: 'serial', path: port.path } }],
+    // The scenario is too short for the usual two minutes without fibrillation.
+    alarms: { 'atrial-fibrillation': { clearMs: 30_000 } },
     mqtt: { url: broker.url },
     http: { port: options.httpPort },
     log: { level: 'warn' },

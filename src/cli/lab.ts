@@ -55,7 +55,8 @@ export function labCommand(): Command {
     .option('--work <dir>', 'folder of float/, pruned/ and their onnx/ (.slothd/lab/<model>)')
     .option('--out <dir>', 'the bundle (models/<model>)')
     .option('--version <v>', 'version of the model', '1.0.0')
-    .option('--default <variant>', 'variant to run by default (pruned-int8)')
+    .option('--notes <file>', 'rhythm-rr: Markdown that joins the card, such as figures of replays')
+    .option('--default <variant>', 'variant to run by default (beat-ecg: pruned-int8, rhythm-rr: int8)')
     .action((options: WithModel<ExportArguments>) => of(options).export(options));
   verb(lab, 'evaluate')
     .description('Figures of a trained model on the test patients, reference beats.')

@@ -6,9 +6,8 @@ import type { InferenceSettings } from '../config/inference.js';
 import { loadConfig } from '../config/load.js';
 import { configSchema } from '../config/schema.js';
 import { BeatClassifier } from '../daemon/beat-classifier.js';
-import { bundleFolder, createModels } from '../daemon/models.js';
+import { createModels } from '../daemon/models.js';
 import { modelInfoOf, rhythmModelOf } from '../daemon/station.js';
-import { loadBundle } from '../inference/bundle/load.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import { chosenFormat } from './chosen-format.js';
 import { replaySource } from './replay/run.js';
@@ -70,7 +69,7 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   const nowMs = () => performance.now();
   const stages = { record() {} };
   const models = await createModels(
-    await withFixedVariant(withModels(config.inference, options.model)),
+    withFixedVariant(withModels(config.inference, options.model)),
     stages,
     () => {},
     pino({ level: 'silent' }),
@@ -164,14 +163,9 @@ function withModels<T extends { models: object }>(inference: T, named: Readonly<
   return { ...inference, models };
 }
 
-/** `auto` takes what is faster on the day; a replay must say the same each time, so it takes the bundle's own default. */
-async function withFixedVariant(inference: InferenceSettings): Promise<InferenceSettings> {
-  const { variant, models } = inference;
-  const first = models.beat ?? models.rhythm;
-  if (variant !== 'auto' || first === null) return inference;
-  const bundle = await loadBundle(await bundleFolder(first)).catch(() => null);
-  // What is wrong with a bundle is told where it is used.
-  return bundle ? { ...inference, variant: bundle.manifest.defaultVariant } : inference;
+/** `auto` takes what is faster on the day; a replay must say the same each time, so it takes each bundle's own default. */
+function withFixedVariant(inference: InferenceSettings): InferenceSettings {
+  return inference.variant === 'auto' ? { ...inference, variant: 'default' } : inference;
 }
 
 async function exists(file: string): Promise<boolean> {

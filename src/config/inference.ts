@@ -16,7 +16,7 @@ export const inferenceSchema = z.strictObject({
         .string()
         .min(1)
         .nullable()
-        .default(null)
+        .default('rhythm-rr')
         .describe(
           'Bundle that judges the rhythm of RR intervals: the name of a shipped model, or a folder; null leaves it to a rule (sample entropy).',
         ),
@@ -28,7 +28,7 @@ export const inferenceSchema = z.strictObject({
     .min(1)
     .default('auto')
     .describe(
-      'Which variant of a bundle runs, for example fp32 or int8; auto times both on this machine and takes the faster.',
+      'Which variant of a bundle runs, for example fp32 or int8; auto times both on this machine and takes the faster, default takes the one the bundle names.',
     ),
   deadlineMs: z
     .number()

@@ -29,7 +29,7 @@ describe('alarm settings', () => {
   it('refuses unknown keys, wrong units and thresholds that cross', () => {
     expect(alarmSettingsSchema.safeParse({ tachycardia: { above: 120 } }).success).toBe(false);
     expect(alarmSettingsSchema.safeParse({ asystole: { afterMs: 4 } }).success).toBe(false);
-    const crossed = alarmSettingsSchema.safeParse({ 'atrial-fibrillation': { on: 0.4 } });
+    const crossed = alarmSettingsSchema.safeParse({ 'atrial-fibrillation': { on: 0.2 } });
     expect(crossed.error?.issues[0]?.path).toEqual(['atrial-fibrillation', 'off']);
   });
 

@@ -22,7 +22,7 @@ describe('the demo scenario', () => {
     const consumer = await subscribe(broker.url, 'bench');
     const bench = await startLockstep({ scenario: builtInScenario('demo')!, brokerUrl: broker.url, model: BEAT_ECG });
     expect(bench.daemon.ready()).toEqual({ ready: true, reasons: [] });
-    await bench.runTo(335_000);
+    await bench.runTo(380_000);
     await until(
       () => `five ends: ${consumer.distinct().map(({ event, kind }) => `${event} ${kind}`)}`,
       () => new Set(steps(consumer.distinct(), 'end')).size === 5,

@@ -35,6 +35,8 @@ export interface ExportArguments extends DataOptions {
   readonly out?: string;
   readonly version: string;
   readonly default?: string;
+  /** Markdown for the card: figures measured elsewhere. */
+  readonly notes?: string;
 }
 
 export interface EvaluateArguments extends DataOptions {

@@ -55,7 +55,7 @@ export const rhythmRr: LabModel = {
     const { exportRhythmRr } = await load();
     const { bar, onReading } = reporter();
     mkdirSync(dirname(out), { recursive: true });
-    const { default: wanted = 'pruned-int8' } = options;
+    const { default: wanted = 'int8' } = options;
     const { manifest, fellBack } = await exportRhythmRr({
       ...(await dataOptions(options, 'afdb')),
       floatFolder: join(work, 'float'),
@@ -65,6 +65,7 @@ export const rhythmRr: LabModel = {
       outDir: out,
       version,
       defaultVariant: wanted,
+      notes: options.notes === undefined ? '' : await readFile(options.notes, 'utf8'),
       onProgress: onReading,
     });
     bar.end();
@@ -123,9 +124,10 @@ function show(database: string, { windows, alarms, falsePositivesByEctopy }: Rhy
   say(
     `  alerts: ${falseAlerts} false in ${hoursOutside.toFixed(1)} h (${falsePer24h.toFixed(2)} per 24 h; ${recordsWithFalse.join(' ') || 'no record'})`,
   );
-  for (const { leastMinutes, found, episodes: all, delayMedianS, delayP90S } of episodes) {
+  for (const e of episodes) {
+    const delays = [e.delayMedianS, e.delayP90S, e.freshDelayMedianS, e.freshDelayP90S].map((s) => s.toFixed(0));
     say(
-      `  episodes of ${leastMinutes} min and more: ${found} of ${all}, delay median ${delayMedianS.toFixed(0)} s, p90 ${delayP90S.toFixed(0)} s`,
+      `  episodes of ${e.leastMinutes} min and more: ${e.found} of ${e.episodes}, delay median ${delays[0]} s, p90 ${delays[1]} s; where no alert was open yet (${e.fresh}) ${delays[2]} and ${delays[3]} s`,
     );
   }
 }

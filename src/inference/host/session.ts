@@ -52,7 +52,8 @@ export async function openModel(
   const bundle = await loadBundle(request.dir);
   const { manifest } = bundle;
   const auto = request.variant === 'auto';
-  const wanted = auto ? manifest.defaultVariant : pickVariant(manifest, request.variant).id;
+  const wanted =
+    auto || request.variant === 'default' ? manifest.defaultVariant : pickVariant(manifest, request.variant).id;
   // The default first: with equal times it is the one that stays.
   const candidates = auto && wanted !== 'fp32' && bundle.files.has('fp32') ? [wanted, 'fp32'] : [wanted];
 

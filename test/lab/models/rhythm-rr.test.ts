@@ -153,6 +153,14 @@ describe('what rhythm-rr is trained on', () => {
     expect(draw()).toEqual(draw());
   });
 
+  it('a record of many short stretches gives a window of each, however few are asked for', () => {
+    const [first] = train as [RhythmRecord];
+    const record = { ...first, tMs: first.tMs.map((tMs, i) => tMs + 200_000 * Math.floor(i / 60)) };
+    const { count, ends } = windowsOf(record, 10_000, featureConstants(train, 1));
+    expect(count).toBe(Math.floor(record.count / 60));
+    expect([...ends.slice(0, 2)]).toEqual([59, 119]);
+  });
+
   it('a record without a whole window is left out; none at all is an error', () => {
     const short = { ...patient('s', 5, 1), unbroken: new Uint8Array(300).fill(10) };
     const options = { seed: 1, batchSize: 8, half: 'both', preprocessing: null } as const;

@@ -59,6 +59,10 @@ export interface EpisodeFigures {
   /** Of the episodes that were found; 0 where the alert was open already. */
   readonly delayMedianS: number;
   readonly delayP90S: number;
+  /** The same of the found episodes at whose beginning no alert was open yet. */
+  readonly fresh: number;
+  readonly freshDelayMedianS: number;
+  readonly freshDelayP90S: number;
 }
 
 export interface AlarmFigures {
@@ -116,16 +120,22 @@ export function alarmFigures(
     episodes: LEAST_MINUTES.map((leastMinutes) => {
       const long = found.filter(({ lengthMs }) => lengthMs >= leastMinutes * 60_000);
       const delays = long.flatMap(({ delayMs }) => (delayMs === null ? [] : [delayMs / 1000])).sort((a, b) => a - b);
+      const fresh = delays.filter((delayS) => delayS > 0);
       return {
         leastMinutes,
         episodes: long.length,
         found: delays.length,
         sensitivity: delays.length / long.length,
-        delayMedianS: delays[Math.floor(delays.length / 2)] ?? Number.NaN,
-        delayP90S: delays[Math.floor(delays.length * 0.9)] ?? Number.NaN,
+        ...{ delayMedianS: quantile(delays, 0.5), delayP90S: quantile(delays, 0.9) },
+        fresh: fresh.length,
+        ...{ freshDelayMedianS: quantile(fresh, 0.5), freshDelayP90S: quantile(fresh, 0.9) },
       };
     }),
   };
+}
+
+function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.floor(sorted.length * q)] ?? Number.NaN;
 }
 
 /** Episodes that touch are one. */

@@ -3,11 +3,9 @@ import { type AlarmFigures, type AlarmSetting, alarmFigures } from './alarm-leve
 import { loadTraining } from './bundle.js';
 import { loadTestRecords, type RhythmRrDataOptions } from './data.js';
 import { type FlutterAs, falsePositivesByEctopy, type WindowFigures, windowFigures } from './figures.js';
-import { type ScoredRhythm, score } from './score.js';
+import { DAEMON_EVERY, type ScoredRhythm, score } from './score.js';
 import { shippedSetting } from './train.js';
 
-/** The daemon asks every so many beats. */
-export const DAEMON_EVERY = 5;
 const FLUTTER_AS: readonly FlutterAs[] = ['other', 'af', 'left-out'];
 
 /** Figures of one test database. */

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
 import { type ExportResult, type ExportVariant, exportBundle } from '../../export/index.js';
 import { readModelFile } from '../../onnx/index.js';
-import type { ModelItem } from '../../quantize/index.js';
+import { answers, type ModelItem } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
+import { cardText } from './card-text.js';
 import { loadTestRecords, type RhythmRrDataOptions } from './data.js';
-import { DAEMON_EVERY, testFiguresOf } from './evaluate.js';
+import { type RhythmRrTestFigures, testFiguresOf } from './evaluate.js';
 import { LABELS } from './network.js';
-import { itemsOf, loadQuantization, type RhythmRrQuantization } from './quantize.js';
-import { type RhythmWindowSet, type ScoredRhythm, windowsOf } from './score.js';
+import { itemsOf, loadQuantization } from './quantize.js';
+import { DAEMON_EVERY, type RhythmWindowSet, type ScoredRhythm, windowsOf } from './score.js';
 import { shippedSetting } from './train.js';
 
 /** Windows of the golden vectors, spread over the test records. */
@@ -50,6 +51,8 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
     (_, i) => all[Math.floor(((i + 0.5) * all.length) / GOLDEN_ITEMS)]!,
   );
   const { on, off, sustainMs, clearMs } = shippedSetting();
+  const { defaultVariant = 'int8' } = options;
+  if (!variants.some(({ id }) => id === defaultVariant)) throw new Error(`there is no variant ${defaultVariant}`);
   return exportBundle({
     outDir: options.outDir,
     name: 'rhythm-rr',
@@ -69,13 +72,19 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
     },
     calibration: { ...quantization.calibration },
     variants,
-    defaultVariant: options.defaultVariant ?? 'int8',
+    defaultVariant,
     golden,
     evaluationItems: () => all,
-    evaluate: (answers) => figures(test, answers),
+    evaluate: (got) => figures(testOf(test, got)),
     primaryMetric: 'afdb accuracy',
     gate: options.minAgreement ? { minAgreement: options.minAgreement } : {},
-    about: about(quantization, options.notes ?? ''),
+    about: cardText({
+      calibration: quantization.calibration,
+      test: testOf(test, await answers(variants.find(({ id }) => id === defaultVariant)!.model, all)),
+      testedVariant: defaultVariant,
+      validation: training.validation,
+      notes: options.notes ?? '',
+    }),
   });
 }
 
@@ -92,8 +101,8 @@ async function readVariants({ floatOnnxFolder, prunedOnnxFolder }: ExportRhythmR
   ];
 }
 
-/** The figures of a variant, for the manifest and the card's table. */
-function figures(test: readonly TestWindows[], answers: readonly Float32Array[]): Record<string, number> {
+/** What an ONNX file's answers, one for each window in turn, make of the test records. */
+function testOf(test: readonly TestWindows[], answers: readonly Float32Array[]): RhythmRrTestFigures {
   let at = 0;
   const scored = test.map(({ record, windows }): ScoredRhythm => {
     const scores = new Float32Array(windows.count);
@@ -103,7 +112,11 @@ function figures(test: readonly TestWindows[], answers: readonly Float32Array[])
     }
     return { record, ends: windows.ends, startMs: windows.startMs, scores };
   });
-  const { afdb, mitdb } = testFiguresOf(scored);
+  return testFiguresOf(scored);
+}
+
+/** The figures of a variant, for the manifest and the card's table. */
+function figures({ afdb, mitdb }: RhythmRrTestFigures): Record<string, number> {
   return {
     'afdb accuracy': afdb.windows.other.accuracy,
     'afdb Se': afdb.windows.other.sensitivity,
@@ -113,23 +126,4 @@ function figures(test: readonly TestWindows[], answers: readonly Float32Array[])
     'afdb false alerts/24 h': afdb.alarms.falsePer24h,
     'afdb episodes >= 2 min': afdb.alarms.episodes[1]!.sensitivity,
   };
-}
-
-function about({ calibration }: RhythmRrQuantization, notes: string): string {
-  return `Says whether the last 60 RR intervals are atrial fibrillation. It needs no ECG, so it serves chest straps and
-oximeters too. Two halves whose logits are averaged in one network: convolutions over the row of intervals, and a small
-dense network over 32 features of irregularity (CoSEn, Zhou's word entropy, Petrenas's median-filtered pairs, ...).
-
-The variants' figures are of MIT-BIH AF (afdb, 25 records) and MIT-BIH Arrhythmia (mitdb, 48 records), reference beats, a
-window every ${DAEMON_EVERY} beats, the label of the majority of a window's beats, decided at a score of 0.5; nobody in them was
-trained, calibrated or tuned on. Flutter counts as no fibrillation on afdb's windows and as fibrillation on mitdb's and
-for alerts. Alerts are those of the daemon's own rule at its shipped setting.
-
-**Where it fails.** Very frequent ectopy in a regular rhythm still looks like fibrillation now and then (mitdb was chosen
-for it); flutter with regular conduction is not seen, by design of its input; fibrillation shorter than a window is
-mostly missed; irregular sinus rhythm by night raised false alerts in single people of nsr2db. It does not judge pauses,
-rate, or any rhythm other than these two.
-${notes ? `\n${notes.trim()}\n` : ''}
-Calibrated with ${calibration.method} on ${calibration.items} windows: ${calibration.from}. Made wholly by \`slothd lab\`
-(\`--model rhythm-rr\`). Recordings: PhysioNet (Goldberger 2000), Petrutiu 2007, Moody & Mark 1983 and 2001.`;
 }

@@ -1,8 +1,11 @@
-import { RhythmRrWindows } from '../../../inference/windows/rhythm-rr.js';
+import { RHYTHM_BEATS, RhythmRrWindows } from '../../../inference/windows/rhythm-rr.js';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
 import { predict } from '../../train/loop.js';
 import type { Fitted } from './fit.js';
 import { FEATURE_VALUES, SEQUENCE_VALUES } from './sampling.js';
+
+/** The daemon asks every so many beats. */
+export const DAEMON_EVERY = 5;
 
 /** A record's windows with what a model said of them. */
 export interface ScoredRhythm {
@@ -25,7 +28,8 @@ export interface RhythmWindowSet {
 
 /** Runs a record's intervals through the daemon's windows. */
 export function windowsOf(record: RhythmRecord, everyBeats: number, preprocessing: object): RhythmWindowSet {
-  const most = Math.ceil(record.count / everyBeats);
+  // The first window of a stretch takes 60 intervals, however far apart the others are.
+  const most = Math.ceil(record.count / Math.min(everyBeats, RHYTHM_BEATS));
   const sequences = new Float32Array(most * SEQUENCE_VALUES);
   const features = new Float32Array(most * FEATURE_VALUES);
   const ends = new Uint32Array(most);

@@ -10,6 +10,7 @@ import { falsePositivesByEctopy, windowFigures } from './figures.js';
 import { fitEpochs, fitNetwork } from './fit.js';
 import { RHYTHM_RR_RECIPE, type RhythmRrRecipe } from './recipe.js';
 import type { ScoredRhythm } from './score.js';
+import { DAEMON_EVERY } from './score.js';
 
 /** A line for a person about what goes on, and where in the whole it stands. */
 export interface LabProgress {
@@ -31,8 +32,8 @@ export interface TrainRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onProgr
 }
 
 export const DEFAULT_FOLDS = 3;
-/** Windows of patients left out are taken every so many beats: neighbours say nearly the same. */
-export const VALIDATION_EVERY = 20;
+/** As often as the daemon asks: a coarser grid lengthens the sustain time unseen, and flatters the false alerts. */
+export const VALIDATION_EVERY = DAEMON_EVERY;
 
 /**
  * Trains rhythm-rr on ltafdb and nsr2db. Cross-validation by patient first, for figures of people not trained on and for
