@@ -21,7 +21,7 @@ const DROPPED_FOLDERS = new Set([
   '__tests__',
 ]);
 const DROPPED_FILES =
-  /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|cc|cpp|h|hpp|gyp|gypi|yml|yaml|tsbuildinfo|flow)$|^(\.\w+|Makefile|binding\.gyp)$/i;
+  /\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|html|cc|cpp|h|hpp|gyp|gypi|yml|yaml|tsbuildinfo|flow)$|^(\.\w+|Makefile|binding\.gyp)$/i;
 export const LICENCE = /^(licen[cs]e|copying|notice)/i;
 
 /** Copies `from` (production dependencies of every platform) to `to`, cut to one target. */

@@ -46,7 +46,7 @@ Comment: The licences of the parts that come with slothd (Node, ONNX Runtime and
  sbom.cdx.json lists them with their versions.
 
 Files: *
-Copyright: the slothd maintainers
+Copyright: 2026 the slothd maintainers
 License: Apache-2.0
  Licensed under the Apache License, Version 2.0. On Debian systems its text is
  in /usr/share/common-licenses/Apache-2.0.
@@ -143,18 +143,11 @@ README, documentation, an example config, licences and a list of all parts.
 }
 
 /** A runtime of our own is the point of this package: Debian 12 has Node 18, which no longer gets fixes. */
-export const LINTIAN_OVERRIDES = `# Node is linked with its own OpenSSL, zlib and others; ONNX Runtime with its own protobuf.
+export const LINTIAN_OVERRIDES = `# Node is linked with its own OpenSSL, zlib and others; both binaries come as their makers ship them.
 slothd: embedded-library *
-# Official binaries, as their makers ship them.
 slothd: unstripped-binary-or-object *
 slothd: hardening-no-pie *
-slothd: hardening-no-relro *
-slothd: hardening-no-bindnow *
-slothd: hardening-no-fortify-functions *
 # npm packages keep their own layout.
-slothd: extra-license-file *
-slothd: package-contains-documentation-outside-usr-share-doc *
-slothd: arch-dependent-file-not-in-arch-specific-directory *
-# First packages of a project that is not in Debian.
-slothd: initial-upload-closes-no-bugs *
+slothd: embedded-javascript-library *
+slothd: script-not-executable *
 `;
