@@ -12,6 +12,9 @@ const VERBS: readonly [name: string, does: string, load: () => Promise<Command>]
     'a simulated heart, a broker and a dashboard on this machine',
     async () => (await import('./cli/demo.js')).demoCommand(),
   ],
+  ['init', 'write a first config from what is plugged in', async () => (await import('./cli/init.js')).initCommand()],
+  ['reload', 'let the daemon take a changed config', async () => (await import('./cli/reload.js')).reloadCommand()],
+  ['alerts', 'list, acknowledge and snooze alerts', async () => (await import('./cli/alerts.js')).alertsCommand()],
   ['check', 'check a config file', async () => (await import('./cli/check.js')).checkCommand()],
   [
     'doctor',

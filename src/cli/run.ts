@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import { checkSensors } from '../daemon/check-sensors.js';
 import { Daemon } from '../daemon/daemon.js';
 import { systemOutside } from '../daemon/outside.js';
+import { Reloader } from './run/reloader.js';
 import { VERSION } from './version.js';
 
 /** Longest a clean end may take before the process ends anyway; what is unsent is on the disk. */
@@ -15,16 +16,25 @@ export function runCommand(): Command {
     .description('Run the daemon. It never exits because a sensor or a broker is missing.')
     .option('-c, --config <file>', 'the config file', '/etc/slothd/slothd.yaml')
     .action(async (options: { config: string }) => {
-      const config = await loadConfig(options.config);
-      checkSensors(config, options.config);
+      const read = async () => {
+        const config = await loadConfig(options.config);
+        checkSensors(config, options.config);
+        return config;
+      };
+      const config = await read();
       const log = createLog(config);
-      const daemon = new Daemon(config, systemOutside(config, log, VERSION));
-      await daemon.start();
-      await untilSignal();
+      const build = (next: Config) => new Daemon(next, systemOutside(next, log, VERSION));
+      const reloader = new Reloader(config, build(config), read, build, log);
+      await reloader.daemon.start();
+      const failed = new Promise<never>((_, reject) => {
+        process.on('SIGHUP', () => reloader.reload().catch(reject));
+      });
+      await Promise.race([untilSignal(), failed]);
       log.info('stopping');
       const giveUp = setTimeout(() => process.exit(0), STOP_MS);
       giveUp.unref();
-      await daemon.stop();
+      await reloader.settled();
+      await reloader.daemon.stop();
     });
 }
 

@@ -146,8 +146,9 @@ export class Daemon {
     );
   }
 
-  async stop(): Promise<void> {
-    this.systemd.stopping();
+  /** @param how `restarting`: another daemon follows in this process, so systemd must not hear that the service ends */
+  async stop(how?: { readonly restarting: boolean }): Promise<void> {
+    if (!how?.restarting) this.systemd.stopping();
     for (const cancel of this.cancels.splice(0)) cancel();
     await Promise.all([...this.stations.values()].map((station) => station.runtime.stop()));
     await this.models.stop();

@@ -1,0 +1,74 @@
+import type { Logger } from 'pino';
+import type { Config } from '../../config/schema.js';
+import { changedSettings } from './changes.js';
+
+/** A daemon as far as a reload needs it. */
+export interface Reloadable {
+  start(): Promise<void>;
+  /** `restarting`: systemd is not told that the service ends. */
+  stop(how?: { readonly restarting: boolean }): Promise<void>;
+}
+
+/**
+ * Takes a changed config into a running process. The log level changes on the spot; for anything else the daemon inside
+ * the process is taken down and built anew (ports are opened again, open alarms, acknowledgements and unsent alerts come
+ * back from the store). A config with mistakes changes nothing; one that cannot be started gives way to the former.
+ */
+export class Reloader<D extends Reloadable> {
+  private busy: Promise<void> = Promise.resolve();
+
+  constructor(
+    private config: Config,
+    public daemon: D,
+    private readonly read: () => Promise<Config>,
+    private readonly build: (config: Config) => D,
+    private readonly log: Pick<Logger, 'info' | 'error'> & { level: string },
+  ) {}
+
+  /** One at a time, in order. Rejects only where neither the new nor the former config can be started. */
+  reload(): Promise<void> {
+    this.busy = this.busy.then(() => this.take());
+    return this.busy;
+  }
+
+  /** Resolves when no reload is under way. */
+  settled(): Promise<void> {
+    return this.busy.catch(() => {});
+  }
+
+  private async take(): Promise<void> {
+    let next: Config;
+    try {
+      next = await this.read();
+    } catch (error) {
+      this.log.error(`reload refused, the former config stays: ${(error as Error).message}`);
+      return;
+    }
+    const changed = changedSettings(this.config, next);
+    if (changed.length === 0) {
+      this.log.info('reload: nothing changed');
+      return;
+    }
+    this.log.level = next.log.level;
+    const former = this.config;
+    if (changed.some((name) => name !== 'log.level')) {
+      await this.daemon.stop({ restarting: true });
+      try {
+        await this.begin(next);
+      } catch (error) {
+        this.log.error({ changed }, `reload failed, back to the former config: ${(error as Error).message}`);
+        this.log.level = former.log.level;
+        await this.daemon.stop({ restarting: true }).catch(() => {});
+        await this.begin(former);
+        return;
+      }
+    }
+    this.config = next;
+    this.log.info({ changed }, 'reload: taken');
+  }
+
+  private async begin(config: Config): Promise<void> {
+    this.daemon = this.build(config);
+    await this.daemon.start();
+  }
+}
