@@ -186,7 +186,7 @@ export const alarmSettingsSchema = z.strictObject({
   'atrial-fibrillation': z
     .strictObject({
       ...common('medium'),
-      on: share(0.9, 'Rhythm score above which the evidence counts.'),
+      on: share(0.95, 'Rhythm score above which the evidence counts.'),
       off: share(0.3, 'Rhythm score below which the evidence is gone.'),
       sustainMs: durationMs(20_000, HOUR_MS, 'Every score must be above `on` for this long, ms.'),
       clearMs: durationMs(120_000, HOUR_MS, 'Scores must be below `off` for this long before the alert ends, ms.'),

@@ -76,11 +76,11 @@ function scored(bench: Bench, ms: number, score: number): Bench {
 
 describe('atrial-fibrillation', () => {
   it('needs every score above `on` for the sustain time', () => {
-    const below = scored(new Bench().start(), 300_000, 0.89);
+    const below = scored(new Bench().start(), 300_000, 0.94);
     expect(below.health()).toEqual([]);
     const broken = scored(new Bench().start(), 60_000, 0.1);
     for (let i = 0; i < 5; i++) {
-      scored(broken, 20_000, 0.95);
+      scored(broken, 20_000, 0.96);
       scored(broken, 5_000, 0.85);
     }
     expect(broken.health()).toEqual([]);
@@ -88,24 +88,24 @@ describe('atrial-fibrillation', () => {
 
   it('is raised after 20 s, with the onset in the middle of the window that first rose', () => {
     const bench = scored(new Bench().start(), 120_000, 0.1);
-    scored(bench, 5_000, 0.95);
+    scored(bench, 5_000, 0.96);
     const firstHighMs = bench.nowMs;
-    scored(bench, 60_000, 0.95);
+    scored(bench, 60_000, 0.96);
     const [raised] = bench.news('atrial-fibrillation');
     expect(raised?.raisedMs).toBe(firstHighMs + 20_000);
     expect(raised?.onsetMs).toBe(firstHighMs - 22_500);
     expect(raised?.priority).toBe('medium');
-    expect(raised?.model?.score).toBe(0.95);
+    expect(raised?.model?.score).toBe(0.96);
     expect(raised?.evidence.rrMs).toHaveLength(20);
   });
 
   it('there from the first look on, it began no later than the first window', () => {
-    const bench = scored(new Bench().start(), 60_000, 0.95);
+    const bench = scored(new Bench().start(), 60_000, 0.96);
     expect(bench.news('atrial-fibrillation')[0]?.onsetMs).toBe(5_000 - 45_000);
   });
 
   it('holds between the thresholds and ends 120 s below `off`', () => {
-    const bench = scored(new Bench().start(), 60_000, 0.95);
+    const bench = scored(new Bench().start(), 60_000, 0.96);
     scored(bench, 300_000, 0.6);
     expect(bench.ends('atrial-fibrillation')).toEqual([]);
     scored(bench, 30_000, 0.2);
@@ -117,7 +117,7 @@ describe('atrial-fibrillation', () => {
   });
 
   it('ends when the scores stay away: what is not known is not current', () => {
-    const bench = scored(new Bench().start(), 60_000, 0.95).run(185_000, 80);
+    const bench = scored(new Bench().start(), 60_000, 0.96).run(185_000, 80);
     expect(bench.ends('atrial-fibrillation')[0]?.values).toMatchObject({ endReason: 'no-evidence' });
   });
 
@@ -129,10 +129,10 @@ describe('atrial-fibrillation', () => {
 
   it('names the model only where the model spoke', () => {
     const bench = new Bench().start();
-    for (let i = 0; i < 12; i++) bench.run(5_000, 80).rhythm(0.95, { source: 'rule' });
+    for (let i = 0; i < 12; i++) bench.run(5_000, 80).rhythm(0.96, { source: 'rule' });
     const [raised] = bench.news('atrial-fibrillation');
     expect(raised?.model).toBeNull();
-    expect(raised?.values).toEqual({ score: 0.95, windowBeats: 60, source: 'rule' });
+    expect(raised?.values).toEqual({ score: 0.96, windowBeats: 60, source: 'rule' });
   });
 
   it('does not listen to scores made of doubtful beats', () => {
