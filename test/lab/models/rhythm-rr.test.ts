@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -12,13 +12,14 @@ import { falsePositivesByEctopy, windowFigures } from '../../../src/lab/models/r
 import { type Fitted, fitNetwork, fitPruned } from '../../../src/lab/models/rhythm-rr/fit.js';
 import { featureHead, joinHeads, sequenceHead } from '../../../src/lab/models/rhythm-rr/network.js';
 import { RHYTHM_RR_RECIPE } from '../../../src/lab/models/rhythm-rr/recipe.js';
+import { replayedFigures } from '../../../src/lab/models/rhythm-rr/replayed.js';
 import { RhythmSampler, windowShareAf } from '../../../src/lab/models/rhythm-rr/sampling.js';
 import { type ScoredRhythm, score, windowsOf } from '../../../src/lab/models/rhythm-rr/score.js';
 import { layersModelToOnnx } from '../../../src/lab/onnx/index.js';
 import { answers } from '../../../src/lab/quantize/index.js';
 import { predict } from '../../../src/lab/train/loop.js';
 import { Random } from '../../../src/lab/train/random.js';
-import type { Annotation } from '../../../src/lab/wfdb/index.js';
+import { type Annotation, writeAnnotations } from '../../../src/lab/wfdb/index.js';
 
 const RATE_HZ = 250;
 
@@ -298,5 +299,45 @@ describe('figures of rhythm-rr', () => {
     const [few, , many] = falsePositivesByEctopy([one]);
     expect(few!.falsePositiveRate).toBe(0);
     expect(many!.falsePositiveRate).toBeGreaterThan(0.9);
+  });
+});
+
+describe('figures of a replay', () => {
+  const line = (event: object) => JSON.stringify(event);
+
+  it('are of what was printed: own beats, verdicts in the order of time, alerts as they came', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'slothd-replayed-'));
+    const mark = (sample: number, aux: string): Annotation => ({
+      sample,
+      symbol: '+',
+      subtype: 0,
+      chan: 0,
+      num: 0,
+      aux,
+    });
+    await writeAnnotations(join(folder, '1.atr'), [mark(0, '(N'), mark(75_000, '(AFIB'), mark(150_000, '(N')]);
+    const lines = [line({ type: 'start', record: '1', rateHz: 250 })];
+    for (let t = 1; t < 900; t++) {
+      lines.push(line({ type: 'beat', t }));
+      const isAf = t >= 330 && t < 630;
+      // Hints are no verdicts, whatever they say.
+      if (t % 5 === 0) lines.push(line({ type: 'rhythm', t, score: isAf ? 0.1 : 0.9, windowBeats: 30 }));
+      if (t % 5 === 0 && t >= 60) lines.push(line({ type: 'rhythm', t, score: isAf ? 0.99 : 0.01, windowBeats: 60 }));
+      if (t === 350) lines.push(line({ type: 'alert', t, event: 'new', kind: 'atrial-fibrillation' }));
+      if (t === 750) lines.push(line({ type: 'alert', t, event: 'end', kind: 'atrial-fibrillation' }));
+      if (t === 800) lines.push(line({ type: 'alert', t, event: 'new', kind: 'pause' }));
+    }
+    lines.push(line({ type: 'end', t: 900 }));
+    const file = join(folder, 'events.jsonl');
+    await writeFile(file, `${lines.join('\n')}\n`);
+    const { windows, alarms } = await replayedFigures(file, folder);
+    expect(windows.other.windows).toBe(Math.floor((899 - 60) / 5) + 1);
+    expect(windows.other.sensitivity).toBeGreaterThan(0.98);
+    expect(windows.other.specificity).toBeGreaterThan(0.98);
+    expect(alarms.falseAlerts).toBe(0);
+    expect(alarms.episodes[1]).toMatchObject({ episodes: 1, found: 1, delayMedianS: 50, fresh: 1 });
+    await writeFile(file, '');
+    await expect(replayedFigures(file, folder)).rejects.toThrow('holds no events');
+    await rm(folder, { recursive: true });
   });
 });
