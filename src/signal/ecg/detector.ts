@@ -4,6 +4,7 @@ import { FrontEnd, HISTORY, SILENCE } from './front-end.js';
 import type { BeatJudge } from './judge.js';
 import { Lead } from './lead.js';
 import { isOvershadowed, isTheUsualBeat, standsAlone } from './plain-cases.js';
+import { RapidTrain } from './rapid-train.js';
 import { SearchBack } from './search-back.js';
 import { logOf, Measurement, steps } from './shape.js';
 import { BeatState } from './state.js';
@@ -24,6 +25,8 @@ const HOPELESS = Math.exp(-2.7);
 const HOPELESS_SLOW = Math.exp(-2);
 /** What is reported of a beat that the network was not asked about. */
 const USUAL_CONFIDENCE = 0.99;
+/** What is reported of a beat that only the train it stands in speaks for. */
+const TRAIN_CONFIDENCE = 0.6;
 /** What the network all but excludes is not accepted for standing alone. */
 const NOT_OUT_OF_THE_QUESTION = 1e-3;
 /** Two R peaks are at least this many detector samples apart. */
@@ -67,6 +70,7 @@ export class EcgBeatDetector {
   private readonly features = new FeatureMaker();
   private readonly fiducial = new Fiducial();
   private readonly searchBack = new SearchBack();
+  private readonly train = new RapidTrain();
   private readonly waiting = new Float64Array(QUEUE);
   private waitingFrom = 0;
   private waitingTo = 0;
@@ -118,6 +122,7 @@ export class EcgBeatDetector {
     this.front.restart();
     this.state.restart();
     this.searchBack.forget();
+    this.train.forget();
     this.soundSince = -1;
     this.waitingFrom = 0;
     this.waitingTo = 0;
@@ -183,6 +188,7 @@ export class EcgBeatDetector {
       return;
     }
     m.read(front, c);
+    const inTrain = this.train.hear(state, c, m);
     const likeness = m.outline.match(state.main);
     if (isTheUsualBeat(state, c, m, likeness)) {
       state.feelDoubt(1);
@@ -196,9 +202,22 @@ export class EcgBeatDetector {
       this.accept(c, p);
     } else if (p > NOT_OUT_OF_THE_QUESTION && standsAlone(state, c, m)) {
       this.accept(c, 0.5);
+    } else if (inTrain) {
+      this.acceptTrain(c);
     } else {
       state.reject(m.eA);
       this.searchBack.remember(c, p, m.eA);
+    }
+  }
+
+  /** The network says no to the last wave of a train: it and those before it that are still out are beats all the same. */
+  private acceptTrain(c: number): void {
+    for (let i = 0; i < this.train.size; i++) {
+      const wave = this.train.waves[i]!;
+      if (wave - this.state.lastBeat <= REFRACTORY) continue;
+      if (wave !== c) this.measurement.read(this.front, wave);
+      this.accept(wave, TRAIN_CONFIDENCE);
+      if (wave !== c) this.measurement.read(this.front, c);
     }
   }
 
