@@ -150,13 +150,10 @@ export class Station {
 }
 
 /** The model behind alerts of a kind; null where there is none or it does not run. */
-export function modelInfoOf(
-  { port, ...models }: Pick<Models, 'beat' | 'rhythm' | 'port'>,
-  kind: AlertKind,
-): ModelInfo | null {
+export function modelInfoOf(models: Pick<Models, 'beat' | 'rhythm' | 'port'>, kind: AlertKind): ModelInfo | null {
   const slot = MODEL_KINDS[kind];
   const model = slot ? models[slot] : null;
-  return model ? port.info(model.name) : null;
+  return model ? models.port.info(model.name) : null;
 }
 
 /** The rhythm model for a pipeline; null where there is none. */
