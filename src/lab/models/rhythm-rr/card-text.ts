@@ -62,7 +62,7 @@ function validated({ method, ltafdb, nsr2db, falsePositivesByEctopy, alarms }: V
     `${method}. Windows on ltafdb: Se ${percent(ltafdb.sensitivity)}, Sp ${percent(ltafdb.specificity)}, accuracy ${percent(ltafdb.accuracy)}; nsr2db Sp ${percent(nsr2db.specificity)}.`,
     `False positives by ectopic beats in the window: ${bands(falsePositivesByEctopy)}.`,
     '',
-    "The alarm's setting was chosen in this table, before the test databases were looked at (the same scores chose and",
+    "The alarm's setting was chosen in this table, on training patients alone (the same scores chose and",
     'judge it: a small optimism). An alert that is open already when an episode begins counts as found without delay.',
     '',
     ...head([

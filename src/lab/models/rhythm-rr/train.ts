@@ -79,7 +79,7 @@ export function shippedSetting(): AlarmSettings['atrial-fibrillation'] {
   return alarmSettingsSchema.parse({})['atrial-fibrillation'];
 }
 
-/** Settings among which the shipped one was chosen: on cross-validated scores, before afdb and mitdb were looked at. */
+/** Settings among which the shipped one was chosen, on cross-validated scores alone. */
 export const SETTINGS: readonly AlarmSetting[] = [0.8, 0.9, 0.95].flatMap((on) =>
   [20_000, 30_000].flatMap((sustainMs) =>
     [0.5, 0.3].flatMap((off) => [60_000, 120_000].map((clearMs) => ({ on, off, sustainMs, clearMs }))),
