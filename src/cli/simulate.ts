@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Format, FormatOptions } from '../domain/reading.js';
-import { checkOptions, findFormat } from '../sensor/formats/registry.js';
+import { checkOptions, findFormat, serialSettings } from '../sensor/formats/registry.js';
 import { type Output, openFile, openSerial, openTcp, openVirtual } from '../simulator/outputs.js';
 import {
   BUILT_IN_SCENARIOS,
@@ -200,7 +200,8 @@ function chooseScenario(flags: SimulateFlags): Scenario {
 async function openOutput(flags: SimulateFlags, format: Format, onLost: () => void): Promise<Output> {
   try {
     if (flags.file !== undefined) return openFile(flags.file);
-    if (flags.port !== undefined) return await openSerial(flags.port, format.serial, onLost);
+    if (flags.port !== undefined)
+      return await openSerial(flags.port, serialSettings(format, parseOptions(flags)), onLost);
     if (flags.tcp !== undefined) {
       const match = /^(?:(.+):)?(\d{1,5})$/.exec(flags.tcp);
       if (!match || Number(match[2]) > 65_535) throw new Error(`--tcp ${flags.tcp}: write it as PORT or HOST:PORT`);
@@ -236,7 +237,7 @@ function announce(
   output: Output,
   world: SimulateWorld,
 ): void {
-  const { baudRate, dataBits, parity, stopBits } = format.serial;
+  const { baudRate, dataBits, parity, stopBits } = serialSettings(format, parseOptions(flags));
   world.say(`simulated sensor at ${output.place}`);
   world.say(
     `  ${format.id} (${baudRate} ${dataBits}${parity[0]!.toUpperCase()}${stopBits}), scenario ${scenario.name}, seed ${flags.seed}, speed ${flags.speed}`,

@@ -29,6 +29,9 @@ export function checkSensors(config: Config, file: string): void {
       }
     }
     try {
+      // Commands are asked for as well: some cannot be made without an option (a network key).
+      format.serialFor?.(sensor.options);
+      format.commands?.(sensor.options);
       const { waveform } = format.carries(sensor.options);
       const rateHz = sensor.rateHz ?? waveform?.rateHz ?? null;
       const wrong = waveform && rateHz !== null ? rateProblem(waveform.kind, rateHz) : null;
