@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
 import { systemTimers } from '../daemon/system-clock.js';
-import type { HostCommands, SerialSettings } from '../domain/reading.js';
+import type { Format, HostCommands, SerialSettings } from '../domain/reading.js';
 import { findFormat, serialSettings } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
 import { SerialLink } from '../sensor/links/serial.js';
@@ -68,11 +68,28 @@ export async function probe(port: string, flags: ProbeFlags, say: (line: string)
 
 /** What to paste into the config's `sensors`. */
 export function snippet(port: string, id: string, settings: SerialSettings): string {
-  const usual = serialSettings(findFormat(id), {});
+  const format = findFormat(id);
+  const usual = serialSettings(format, {});
   const link: Record<string, unknown> = { type: 'serial', path: port };
   if (settings.baudRate !== usual.baudRate) link.baudRate = settings.baudRate;
   if (settings.parity !== usual.parity) link.parity = settings.parity;
-  return stringify({ sensors: [{ name: 'heart', format: id, link }] }).trimEnd();
+  const sensor = {
+    name: 'heart',
+    format: id,
+    ...(speaksOnlyWhenAsked(format) ? { options: { mode: 'listen' } } : {}),
+    link,
+  };
+  return stringify({ sensors: [sensor] }).trimEnd();
+}
+
+/** It was heard without a word of ours, so something else has started it; our own start would need more options. */
+function speaksOnlyWhenAsked(format: Format): boolean {
+  try {
+    format.commands?.({});
+    return false;
+  } catch {
+    return Object.hasOwn(format.options, 'mode');
+  }
 }
 
 /** The start command goes out once the port is open; without one the link stays as it is. */
