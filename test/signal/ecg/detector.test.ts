@@ -223,10 +223,14 @@ it('allocates nothing per sample', () => {
   // A line without candidates, so that only what happens for each sample is measured.
   const wander = normal.signal.map((_, i) => 0.2 * Math.sin(i / 300));
   for (let i = 0; i < 5; i++) run(wander);
-  collect();
-  const before = process.memoryUsage().heapUsed;
-  run(wander);
-  const grown = process.memoryUsage().heapUsed - before;
+  // The least of some rounds: the compiler and the test runner allocate now and then, the detector would each time.
+  let grown = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 6; round++) {
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    run(wander);
+    grown = Math.min(grown, process.memoryUsage().heapUsed - before);
+  }
   expect(beats).toBeGreaterThan(300);
   // One boxed number for each sample would be 16 B * 21,600 = 346 kB; for each 128 Hz step 123 kB.
   expect(grown).toBeLessThan(60_000);
