@@ -62,6 +62,12 @@ async function main(argv: readonly string[]): Promise<number> {
   return Number(process.exitCode ?? 0);
 }
 
+// A reader that has seen enough (`| head`) ends the program; it is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;
