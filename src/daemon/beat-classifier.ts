@@ -4,6 +4,7 @@ import type { InferencePort } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { beatScores } from '../inference/scores.js';
 import { BeatEcgWindows } from '../inference/windows/beat-ecg.js';
+import { OrderedAnswers } from './ordered-answers.js';
 
 export interface BeatClassifierOptions {
   readonly rateHz: number;
@@ -28,10 +29,8 @@ export class BeatClassifier {
   private readonly waiting: Beat[] = [];
   private firstIndex = 0;
   private skipped = 0;
-  private pending = 0;
   private tell: ScoresHandler = () => {};
-  private idle: (() => void)[] = [];
-  private last: Promise<void> = Promise.resolve();
+  private readonly answers = new OrderedAnswers();
 
   constructor(private readonly options: BeatClassifierOptions) {
     this.windows = new BeatEcgWindows({
@@ -70,41 +69,27 @@ export class BeatClassifier {
   }
 
   settled(): Promise<void> {
-    if (this.pending === 0) return Promise.resolve();
-    return new Promise((resolve) => this.idle.push(resolve));
+    return this.answers.settled();
   }
 
   private ask(index: number, inputs: readonly Float32Array[]): void {
     // Beats that the windows passed over (too near a gap) get no scores.
     while (this.firstIndex < index && this.waiting.length > 0) this.deliver(this.next(), null);
     const beat = this.next();
-    const { inference, model } = this.options;
+    const { inference, model, logitOffsets } = this.options;
     const answer = inference.infer(
       model,
       inputs.map((input) => input.slice()),
     );
     const causeMs = this.options.causeMs();
-    this.pending++;
-    // Chained, so that scores come in the order of beats whatever the host does.
-    this.last = this.last.then(async () => {
+    this.answers.add(async () => {
       const output = await answer;
-      this.tell(beat, output ? beatScores(output, this.options.logitOffsets) : null, causeMs);
-      this.done();
+      this.tell(beat, output ? beatScores(output, logitOffsets) : null, causeMs);
     });
   }
 
   private deliver(beat: Beat, scores: BeatScores | null): void {
-    this.pending++;
-    this.last = this.last.then(() => {
-      this.tell(beat, scores, null);
-      this.done();
-    });
-  }
-
-  private done(): void {
-    if (--this.pending === 0) {
-      for (const resolve of this.idle.splice(0)) resolve();
-    }
+    this.answers.add(() => this.tell(beat, scores, null));
   }
 
   private next(): Beat {

@@ -213,14 +213,18 @@ export class Daemon {
 
   private inferenceChanged(): void {
     if (!this.models.beat && !this.models.reason) return;
+    this.tellAlarmsOfInference();
+    this.delivery.about(this.about());
+    this.publishHealth();
+    // At once: a host that hangs is back within a second, and who looks at the page shall see that it was away.
+    this.showHealth(this.healthInputs());
+  }
+
+  private tellAlarmsOfInference(): void {
     const condition = this.models.condition();
     for (const { alarms, usesBeatModel } of this.stations.values()) {
       if (usesBeatModel) alarms.inference(this.nowMs(), condition, this.models.reason);
     }
-    this.publishAbout();
-    this.publishHealth();
-    // At once: a host that hangs is back within a second, and who looks at the page shall see that it was away.
-    this.web?.events.emit('health', healthOf(this.healthInputs()));
   }
 
   // --- rounds ---
@@ -239,7 +243,8 @@ export class Daemon {
 
   private showVitals(): void {
     this.heartbeats.look();
-    for (const { name, vitals, runtime, alarms, usesBeatModel } of this.stations.values()) {
+    if (this.models.beat) this.tellAlarmsOfInference();
+    for (const { name, vitals, runtime } of this.stations.values()) {
       const now = vitals.take(runtime.current);
       const { quality, ...rest } = now;
       if (runtime.isOnline) this.delivery.vitals(name, { ...rest, quality: quality.state });
@@ -247,19 +252,23 @@ export class Daemon {
       this.metrics.heartRate.set({ sensor: name }, now.hrBpm ?? Number.NaN);
       this.metrics.signalGood.set({ sensor: name }, quality.state === 'good' ? 1 : 0);
       if (now.contact !== null) this.metrics.contact.set({ sensor: name }, now.contact ? 1 : 0);
-      if (usesBeatModel && this.models.beat) {
-        alarms.inference(this.nowMs(), this.models.condition(), this.models.reason);
-      }
     }
     this.figures = this.machine.read();
-    const { ready, reasons } = this.ready();
+    const inputs = this.healthInputs();
+    const { ready, reasons } = readiness(inputs);
     const state = `${ready} ${reasons.join('; ')}`;
     if (state !== this.wasReady) {
       this.wasReady = state;
       this.publishHealth();
     }
-    if (this.watchdog.verdict().healthy) this.systemd.status(this.statusLine(ready, reasons));
-    this.web?.events.emit('health', healthOf(this.healthInputs()));
+    if (inputs.watchdog.healthy) this.systemd.status(this.statusLine(ready, reasons));
+    this.showHealth(inputs);
+  }
+
+  /** Health sums up a minute of histograms of each stage: only for somebody who looks. */
+  private showHealth(inputs: HealthInputs): void {
+    const { web } = this;
+    if (web && web.events.size > 0) web.events.emit('health', healthOf(inputs));
   }
 
   /** For `systemctl status`: what a person asks first. Without figures that change each second. */
@@ -271,10 +280,6 @@ export class Daemon {
 
   private publishHealth(): void {
     this.delivery.health(healthOf(this.healthInputs()));
-  }
-
-  private publishAbout(): void {
-    this.delivery.about(this.about());
   }
 
   /** What runs here. */

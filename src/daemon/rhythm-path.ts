@@ -6,6 +6,7 @@ import { rhythmScore } from '../inference/rhythm-score.js';
 import { RHYTHM_BEATS, RhythmRrWindows } from '../inference/windows/rhythm-rr.js';
 import { RrIrregularity } from '../signal/irregularity.js';
 import { RrCleaner } from '../signal/rr.js';
+import { OrderedAnswers } from './ordered-answers.js';
 
 /** A new word on the rhythm every so many intervals. */
 const EVERY_BEATS = 5;
@@ -39,9 +40,7 @@ export class RhythmPath {
   private readonly windows: RhythmRrWindows | null;
   private sinceLast = EVERY_BEATS - 1;
   private asked: Promise<Float32Array | null> | null = null;
-  private pending = 0;
-  private idle: (() => void)[] = [];
-  private last: Promise<void> = Promise.resolve();
+  private readonly answers = new OrderedAnswers();
   current: Rhythm | null = null;
 
   /** @throws TypeError where the model's `preprocessing` lacks the constants of its windows */
@@ -83,22 +82,19 @@ export class RhythmPath {
 
   /** Resolves when no answer of the model is pending. */
   settled(): Promise<void> {
-    if (this.pending === 0) return Promise.resolve();
-    return new Promise((resolve) => this.idle.push(resolve));
+    return this.answers.settled();
   }
 
   /** @param ruled what holds where the model gives no answer */
   private deliver(ruled: Rhythm, answer: Promise<Float32Array | null> | null): void {
     const causeMs = this.options.causeMs();
-    if (answer === null && this.pending === 0) {
+    if (answer === null && this.answers.pending === 0) {
       this.tell(ruled, causeMs);
       return;
     }
-    this.pending++;
-    this.last = this.last.then(async () => {
+    this.answers.add(async () => {
       const logits = answer && (await answer);
       this.tell(logits ? this.judged(ruled, logits) : ruled, causeMs);
-      if (--this.pending === 0) for (const resolve of this.idle.splice(0)) resolve();
     });
   }
 

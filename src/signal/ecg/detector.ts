@@ -203,7 +203,7 @@ export class EcgBeatDetector {
     } else if (p > NOT_OUT_OF_THE_QUESTION && standsAlone(state, c, m)) {
       this.accept(c, 0.5);
     } else if (inTrain) {
-      this.acceptTrain(c);
+      this.acceptTrain();
     } else {
       state.reject(m.eA);
       this.searchBack.remember(c, p, m.eA);
@@ -211,13 +211,14 @@ export class EcgBeatDetector {
   }
 
   /** The network says no to the last wave of a train: it and those before it that are still out are beats all the same. */
-  private acceptTrain(c: number): void {
-    for (let i = 0; i < this.train.size; i++) {
-      const wave = this.train.waves[i]!;
+  private acceptTrain(): void {
+    const { waves, size } = this.train;
+    for (let i = 0; i < size; i++) {
+      const wave = waves[i]!;
       if (wave - this.state.lastBeat <= REFRACTORY) continue;
-      if (wave !== c) this.measurement.read(this.front, wave);
+      // The measurement holds the last wave, unless an earlier one was read over it.
+      if (size > 1) this.measurement.read(this.front, wave);
       this.accept(wave, TRAIN_CONFIDENCE);
-      if (wave !== c) this.measurement.read(this.front, c);
     }
   }
 
