@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { connectAsync } from 'mqtt';
 import { pino } from 'pino';
 import { configSchema } from '../config/schema.js';
@@ -12,6 +12,7 @@ import type { FormatOptions } from '../domain/reading.js';
 import { builtInScenario } from '../simulator/scenario.js';
 import { SimulatedSensor } from '../simulator/sensor.js';
 import { VirtualPort } from '../simulator/virtual-port.js';
+import { positive } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
 import { startBroker } from './demo/broker.js';
 import { OnsetBook } from './demo/onsets.js';
@@ -168,10 +169,4 @@ function showAlert(screen: Screen, onsets: OnsetBook, payload: Buffer, nowMs: nu
 function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}`;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number above 0 is needed');
-  return value;
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { type SensorSettings, sensorSchema } from '../config/sensors.js';
 import { openLink } from '../daemon/outside.js';
@@ -9,6 +9,7 @@ import { CaptureWriter } from '../sensor/capture/writer.js';
 import { checkOptions, findFormat } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
 import { LinkSupervisor } from '../sensor/supervisor.js';
+import { collectOption, positive } from './arguments.js';
 import { UsageError } from './usage-error.js';
 import { VERSION } from './version.js';
 
@@ -198,20 +199,4 @@ function countingSink(supervisor: LinkSupervisor, counts: { frames: number; drop
       counts.dropped += bytes;
     },
   };
-}
-
-function collectOption(text: string, sofar: Record<string, string | number | boolean>) {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('write it as name=value');
-  const value = text.slice(at + 1);
-  const number = Number(value);
-  const typed =
-    value === 'true' ? true : value === 'false' ? false : value === '' || Number.isNaN(number) ? value : number;
-  return { ...sofar, [text.slice(0, at)]: typed };
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number above 0 is needed');
-  return value;
 }

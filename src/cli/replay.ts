@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { access, type FileHandle, open as openFile, stat } from 'node:fs/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { pino } from 'pino';
 import type { InferenceSettings } from '../config/inference.js';
 import { loadConfig } from '../config/load.js';
@@ -9,6 +9,7 @@ import { BeatClassifier } from '../daemon/beat-classifier.js';
 import { createModels } from '../daemon/models.js';
 import { modelInfoOf, rhythmModelOf } from '../daemon/station.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
+import { collectOption, nameAndValue, positive } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
 import { replaySource } from './replay/run.js';
 import { ReplayError, type ReplaySource } from './replay/source.js';
@@ -189,30 +190,11 @@ async function openForWriting(option: string, file: string): Promise<FileHandle>
   });
 }
 
-function collectOption(text: string, sofar: Record<string, string | number | boolean>) {
-  const [key, value] = split(text);
-  const number = Number(value);
-  const parsed = value === 'true' ? true : value === 'false' ? false : Number.isNaN(number) ? value : number;
-  return { ...sofar, [key]: parsed };
-}
-
 function collectModel(text: string, sofar: Record<string, string>) {
-  const [key, value] = split(text);
+  const [key, value] = nameAndValue(text);
   return { ...sofar, [key]: value };
-}
-
-function split(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('write it as name=value');
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function speed(text: string): number | null {
   return text === 'max' ? null : positive(text);
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('a number above 0 is needed');
-  return value;
 }

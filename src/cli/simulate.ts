@@ -16,6 +16,7 @@ import {
 } from '../simulator/scenario.js';
 import { SimulatedSensor } from '../simulator/sensor.js';
 import type { Truth } from '../simulator/truth.js';
+import { optionValue, positive } from './arguments.js';
 import { UsageError } from './usage-error.js';
 
 interface SimulateFlags {
@@ -41,12 +42,6 @@ export interface SimulateWorld {
   say(line: string): void;
   /** Aborted when the person wants to stop. */
   readonly stop: AbortSignal;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
 }
 
 function wholeNumber(text: string): number {
@@ -160,14 +155,7 @@ function parseOptions({ option, board, rate }: SimulateFlags): FormatOptions {
   for (const text of option ?? []) {
     const at = text.indexOf('=');
     if (at < 1) throw new UsageError(`--option ${text}: write it as NAME=VALUE`);
-    const value = text.slice(at + 1);
-    const number = Number(value);
-    options[text.slice(0, at)] =
-      value === 'true' || value === 'false'
-        ? value === 'true'
-        : value.trim() === '' || Number.isNaN(number)
-          ? value
-          : number;
+    options[text.slice(0, at)] = optionValue(text.slice(at + 1));
   }
   if (rate !== undefined && rate > 10_000) throw new UsageError('--rate: at most 10000 Hz');
   return options;
