@@ -4,8 +4,9 @@ import { type SensorSettings, sensorSchema } from '../config/sensors.js';
 import { openLink } from '../daemon/outside.js';
 import { systemClock, systemTimers } from '../daemon/system-clock.js';
 import type { Clock, Timers } from '../domain/clock.js';
-import type { Format, ReadingSink } from '../domain/reading.js';
+import type { DropReason, Format } from '../domain/reading.js';
 import { CaptureWriter } from '../sensor/capture/writer.js';
+import { IgnoringSink } from '../sensor/formats/ignoring-sink.js';
 import { checkOptions, findFormat } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
 import { LinkSupervisor } from '../sensor/supervisor.js';
@@ -119,7 +120,7 @@ export async function record(
       onSilent() {},
     },
   });
-  const decoder = format.createDecoder(countingSink(supervisor, counts), settings.options);
+  const decoder = format.createDecoder(new CountingSink(supervisor, counts), settings.options);
   supervisor.start();
   world.stop.addEventListener('abort', end, { once: true });
   if (world.stop.aborted) end();
@@ -180,23 +181,21 @@ async function sensorOf(port: string | undefined, flags: RecordFlags): Promise<S
   return parsed.data;
 }
 
-function countingSink(supervisor: LinkSupervisor, counts: { frames: number; dropped: number }): ReadingSink {
-  return {
-    sample() {},
-    deviceTime() {},
-    lost() {},
-    beat() {},
-    rr() {},
-    heartRate() {},
-    spo2() {},
-    contact() {},
-    battery() {},
-    frame() {
-      counts.frames++;
-      supervisor.frame();
-    },
-    dropped(_reason, bytes) {
-      counts.dropped += bytes;
-    },
-  };
+/** Only counts: what the bytes say is for the replay. */
+class CountingSink extends IgnoringSink {
+  constructor(
+    private readonly supervisor: LinkSupervisor,
+    private readonly counts: { frames: number; dropped: number },
+  ) {
+    super();
+  }
+
+  override frame(): void {
+    this.counts.frames++;
+    this.supervisor.frame();
+  }
+
+  override dropped(_reason: DropReason, bytes: number): void {
+    this.counts.dropped += bytes;
+  }
 }

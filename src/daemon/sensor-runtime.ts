@@ -2,13 +2,14 @@ import type { Logger } from 'pino';
 import type { AlarmEngine } from '../alarm/engine.js';
 import type { SensorSettings } from '../config/sensors.js';
 import type { Clock, StreamMs, Timers } from '../domain/clock.js';
-import type { Decoder, DropReason, Format, ReadingSink } from '../domain/reading.js';
+import type { Decoder, DropReason, Format } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
 import type { Link } from '../sensor/links/link.js';
 import { ArrivalSampleClock, exactSampleClock, RateMeter } from '../sensor/sample-clock.js';
 import { LinkSupervisor } from '../sensor/supervisor.js';
 import type { Metrics } from '../watch/metrics.js';
 import type { BeatClassifier } from './beat-classifier.js';
+import { ForwardingSink } from './forwarding-sink.js';
 import { Pipeline, type PipelineListener } from './pipeline.js';
 import type { RhythmModelUse } from './rhythm-path.js';
 import { rateProblem } from './waveform-rate.js';
@@ -47,10 +48,10 @@ export class SensorRuntime {
   constructor(private readonly options: SensorRuntimeOptions) {
     const { settings, format } = options;
     this.name = settings.name;
-    this.sink = new ForwardingSink(
-      () => this.frame(),
-      (reason, bytes) => this.dropped(reason, bytes),
-    );
+    this.sink = new ForwardingSink({
+      frame: () => this.frame(),
+      dropped: (reason, bytes) => this.dropped(reason, bytes),
+    });
     this.decoder = format.createDecoder(this.sink, settings.options);
     const carries = format.carries(settings.options);
     const rateHz = settings.rateHz ?? carries.waveform?.rateHz ?? null;
@@ -191,63 +192,5 @@ export class SensorRuntime {
     this.badFrames.set(reason, count);
     // The first of each kind is worth a line; a flood of them is a counter.
     if (count === 1) this.options.log.info({ sensor: this.name, reason, bytes }, 'bytes not used');
-  }
-}
-
-/** Stands before the pipeline, which for some sensors exists only after their rate has been measured. */
-class ForwardingSink implements ReadingSink {
-  target: Pipeline | null = null;
-  samples = 0;
-
-  constructor(
-    private readonly onFrame: () => void,
-    private readonly onDropped: (reason: DropReason, bytes: number) => void,
-  ) {}
-
-  sample(value: number): void {
-    this.samples++;
-    this.target?.sample(value);
-  }
-
-  deviceTime(tMs: number): void {
-    this.target?.deviceTime(tMs);
-  }
-
-  lost(samples: number): void {
-    this.target?.lost(samples);
-  }
-
-  beat(): void {
-    this.target?.beat();
-  }
-
-  rr(rrMs: number): void {
-    this.target?.rr(rrMs);
-  }
-
-  heartRate(hrBpm: number): void {
-    this.target?.heartRate(hrBpm);
-  }
-
-  spo2(percent: number): void {
-    this.target?.spo2(percent);
-  }
-
-  contact(on: boolean): void {
-    this.target?.contact(on);
-  }
-
-  battery(percent: number): void {
-    this.target?.battery(percent);
-  }
-
-  frame(): void {
-    this.onFrame();
-    this.target?.frame();
-  }
-
-  dropped(reason: DropReason, bytes: number): void {
-    this.onDropped(reason, bytes);
-    this.target?.dropped(reason, bytes);
   }
 }

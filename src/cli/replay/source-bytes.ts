@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Pipeline } from '../../daemon/pipeline.js';
+import { ForwardingSink } from '../../daemon/forwarding-sink.js';
 import type { Format, FormatOptions } from '../../domain/reading.js';
 import { ReplayError, type ReplaySource } from './source.js';
 
@@ -26,49 +26,23 @@ export async function openBytes(
     carries,
     givesBeats: false,
     *steps() {
-      let frames = 0;
-      let current: Pipeline | null = null;
       // The decoder outlives a step; it speaks to whichever pipeline the step is fed into.
-      const decoder = format.createDecoder(
-        forwardTo(
-          () => current!,
-          () => frames++,
-        ),
-        options,
-      );
+      const sink = new ForwardingSink();
+      const decoder = format.createDecoder(sink, options);
       for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
         const chunk = bytes.subarray(at, at + CHUNK_BYTES);
         let samples = 0;
         yield {
           get tMs() {
-            return carries.waveform ? (samples / rateHz) * 1000 : frames * FRAME_MS;
+            return carries.waveform ? (samples / rateHz) * 1000 : sink.frames * FRAME_MS;
           },
           feed(pipeline) {
-            current = pipeline;
+            sink.target = pipeline;
             decoder.push(chunk);
             samples = pipeline.samples;
           },
         };
       }
     },
-  };
-}
-
-function forwardTo(target: () => Pipeline, onFrame: () => void): Parameters<Format['createDecoder']>[0] {
-  return {
-    sample: (value) => target().sample(value),
-    deviceTime: (tMs) => target().deviceTime(tMs),
-    lost: (samples) => target().lost(samples),
-    beat: () => target().beat(),
-    rr: (rrMs) => target().rr(rrMs),
-    heartRate: (hrBpm) => target().heartRate(hrBpm),
-    spo2: (percent) => target().spo2(percent),
-    contact: (on) => target().contact(on),
-    battery: (percent) => target().battery(percent),
-    frame: () => {
-      onFrame();
-      target().frame();
-    },
-    dropped: (reason, count) => target().dropped(reason, count),
   };
 }

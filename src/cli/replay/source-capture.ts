@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Pipeline } from '../../daemon/pipeline.js';
-import type { Decoder, Format, FormatOptions, ReadingSink } from '../../domain/reading.js';
+import { ForwardingSink } from '../../daemon/forwarding-sink.js';
+import type { Decoder, Format, FormatOptions } from '../../domain/reading.js';
 import {
   type CaptureContent,
   type CaptureRecord,
@@ -64,13 +64,13 @@ export async function openCapture(file: string, options: CaptureSourceOptions): 
     givesBeats: false,
     ...(clock ? { sampleClock: clock } : {}),
     *steps() {
-      const target: { pipeline: Pipeline | null } = { pipeline: null };
-      const decoder = format.createDecoder(forward(target), formatOptions);
+      const sink = new ForwardingSink();
+      const decoder = format.createDecoder(sink, formatOptions);
       let stepEnd = STEP_MS;
       for (const record of records) {
         const tMs = record.tMs - startMs;
         for (; stepEnd < tMs; stepEnd += STEP_MS) yield { tMs: stepEnd, feed() {} };
-        yield stepOf(record, tMs, decoder, target, clock);
+        yield stepOf(record, tMs, decoder, sink, clock);
       }
     },
   };
@@ -80,13 +80,13 @@ function stepOf(
   record: CaptureRecord,
   tMs: number,
   decoder: Decoder,
-  target: { pipeline: Pipeline | null },
+  sink: ForwardingSink,
   clock: ArrivalSampleClock | undefined,
 ): ReplayStep {
   return {
     tMs,
     feed(pipeline) {
-      target.pipeline = pipeline;
+      sink.target = pipeline;
       if (record.type === RECORD.opened) {
         decoder.reset();
         clock?.restart();
@@ -107,16 +107,8 @@ const HOLE_MS = 1000;
 
 /** Samples per second over the longest unbroken stretch; null where there is less than a few seconds of it. */
 function measuredRate(records: readonly CaptureRecord[], format: Format, options: FormatOptions): number | null {
-  let samples = 0;
-  const decoder = format.createDecoder(
-    forward({
-      pipeline: null,
-      onSample: () => {
-        samples++;
-      },
-    }),
-    options,
-  );
+  const sink = new ForwardingSink();
+  const decoder = format.createDecoder(sink, options);
   let best: { ms: number; rate: number } | null = null;
   let lastMs = Number.NEGATIVE_INFINITY;
   let from: { tMs: number; samples: number } | null = null;
@@ -129,28 +121,9 @@ function measuredRate(records: readonly CaptureRecord[], format: Format, options
     decoder.push(record.payload);
     if (record.tMs - lastMs > HOLE_MS) from = null;
     lastMs = record.tMs;
-    from ??= { tMs: record.tMs, samples };
+    from ??= { tMs: record.tMs, samples: sink.samples };
     const ms = record.tMs - from.tMs;
-    if (ms > 3000 && ms > (best?.ms ?? 0)) best = { ms, rate: (1000 * (samples - from.samples)) / ms };
+    if (ms > 3000 && ms > (best?.ms ?? 0)) best = { ms, rate: (1000 * (sink.samples - from.samples)) / ms };
   }
   return best && best.rate > 0 ? best.rate : null;
-}
-
-function forward(to: { pipeline: Pipeline | null; onSample?: () => void }): ReadingSink {
-  return {
-    sample(value) {
-      to.onSample?.();
-      to.pipeline?.sample(value);
-    },
-    deviceTime: (tMs) => to.pipeline?.deviceTime(tMs),
-    lost: (samples) => to.pipeline?.lost(samples),
-    beat: () => to.pipeline?.beat(),
-    rr: (rrMs) => to.pipeline?.rr(rrMs),
-    heartRate: (hrBpm) => to.pipeline?.heartRate(hrBpm),
-    spo2: (percent) => to.pipeline?.spo2(percent),
-    contact: (on) => to.pipeline?.contact(on),
-    battery: (percent) => to.pipeline?.battery(percent),
-    frame: () => to.pipeline?.frame(),
-    dropped: (reason, bytes) => to.pipeline?.dropped(reason, bytes),
-  };
 }

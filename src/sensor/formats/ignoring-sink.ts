@@ -1,6 +1,9 @@
 import type { DropReason, ReadingSink } from '../../domain/reading.js';
 
-/** Base of the encoders: what a format cannot carry is silently left out, and each encoder overrides what it can. */
+/**
+ * A sink for those who care for some readings only: encoders override what their format can carry, counters what they
+ * count. All else is silently left out.
+ */
 export class IgnoringSink implements ReadingSink {
   sample(_value: number): void {}
   deviceTime(_tMs: number): void {}

@@ -1,4 +1,5 @@
-import type { Format, FormatOptions, ReadingSink } from '../../domain/reading.js';
+import type { DropReason, Format, FormatOptions } from '../../domain/reading.js';
+import { IgnoringSink } from '../formats/ignoring-sink.js';
 import { FORMATS } from '../formats/registry.js';
 
 /** A format must have read this many frames, and this share of the bytes, to be believed. */
@@ -68,38 +69,34 @@ function better(a: Candidate, b: Candidate): number {
   return Math.abs(b.share - a.share) > 0.02 ? b.share - a.share : b.frames - a.frames;
 }
 
+/** Valid frames, and the bytes that were in none. */
+class FrameCounter extends IgnoringSink {
+  frames = 0;
+  bytesDropped = 0;
+  /** We came in the middle of a frame: what precedes the first whole one says nothing against the format. */
+  firstDropped = 0;
+
+  override frame(): void {
+    this.frames++;
+  }
+
+  override dropped(_reason: DropReason, bytes: number): void {
+    if (this.frames === 0) this.firstDropped += bytes;
+    else this.bytesDropped += bytes;
+  }
+}
+
 function tryFormat(format: Format, bytes: Uint8Array, options: FormatOptions): Candidate | null {
-  let frames = 0;
-  let dropped = 0;
-  let firstDropped = 0;
-  const sink: ReadingSink = {
-    sample() {},
-    deviceTime() {},
-    lost() {},
-    beat() {},
-    rr() {},
-    heartRate() {},
-    spo2() {},
-    contact() {},
-    battery() {},
-    frame() {
-      frames++;
-    },
-    dropped(_reason, count) {
-      // We came in the middle of a frame: what precedes the first whole one says nothing against the format.
-      if (frames === 0) firstDropped += count;
-      else dropped += count;
-    },
-  };
+  const sink = new FrameCounter();
   try {
     format.createDecoder(sink, options).push(bytes);
   } catch {
     // A format that cannot do without options cannot be found by listening.
     return null;
   }
-  const counted = bytes.length - Math.min(firstDropped, bytes.length / 4);
-  const lost = dropped + Math.max(0, firstDropped - bytes.length / 4);
-  return { id: format.id, frames, share: Math.max(0, 1 - lost / counted) };
+  const counted = bytes.length - Math.min(sink.firstDropped, bytes.length / 4);
+  const lost = sink.bytesDropped + Math.max(0, sink.firstDropped - bytes.length / 4);
+  return { id: format.id, frames: sink.frames, share: Math.max(0, 1 - lost / counted) };
 }
 
 function whyNot(bytes: Uint8Array, candidates: readonly Candidate[]): string {
