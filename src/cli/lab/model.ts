@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { LabProgress } from '../../lab/progress.js';
 import { ProgressBar } from '../progress.js';
 import { UsageError } from '../usage-error.js';
 
@@ -69,16 +70,9 @@ export async function labImport<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
-interface Progress {
-  readonly stage: string;
-  readonly done: number;
-  readonly of: number;
-  readonly epoch?: { readonly epoch: number; readonly loss: number };
-}
-
 export function reporter() {
   const bar = new ProgressBar();
-  const onProgress = ({ stage, done, of, epoch }: Progress) =>
+  const onProgress = ({ stage, done, of, epoch }: LabProgress) =>
     bar.show(stage, done, of, epoch ? `epoch ${epoch.epoch} loss ${epoch.loss.toFixed(4)}` : '');
   const onReading = (done: number, of: number, what: string) => onProgress({ stage: `reading ${what}`, done, of });
   return { bar, onProgress, onReading };

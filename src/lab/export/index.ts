@@ -9,3 +9,4 @@ export {
 } from './bundle.js';
 export { compactModel } from './compact.js';
 export { type Latency, measureLatency, type Size, sizeOf, sparsityOf } from './measure.js';
+export { readVariants, spread } from './read-variants.js';

@@ -11,3 +11,4 @@ export {
   rankSensitiveNodes,
 } from './sensitivity.js';
 export { QuantizationError, quantizableNodes, quantizeStatic, type StaticOptions } from './static.js';
+export { loadQuantization, type Quantization, type WriteVariantsOptions, writeVariants } from './variants.js';

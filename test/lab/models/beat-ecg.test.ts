@@ -10,9 +10,9 @@ import { loadTraining, saveTraining } from '../../../src/lab/models/beat-ecg/bun
 import { featureConstants, patientFolds, standardised } from '../../../src/lab/models/beat-ecg/data.js';
 import { chooseOffsets, composite, matrixOf, NO_OFFSETS } from '../../../src/lab/models/beat-ecg/decide.js';
 import { type Fitted, fitNetwork, fitPruned, score } from '../../../src/lab/models/beat-ecg/fit.js';
-import { kernelSparsity } from '../../../src/lab/models/beat-ecg/prune.js';
 import { BEAT_ECG_RECIPE } from '../../../src/lab/models/beat-ecg/recipe.js';
 import { BeatSampler } from '../../../src/lab/models/beat-ecg/sampling.js';
+import { kernelSparsity } from '../../../src/lab/prune/kernel-sparsity.js';
 import { Random } from '../../../src/lab/train/random.js';
 import type { Annotation } from '../../../src/lab/wfdb/index.js';
 

@@ -1,14 +1,13 @@
-import { join } from 'node:path';
 import { type BeatRecord, FEATURE_COUNT } from '../../data/beat-records.js';
 import { addMatrices, reportOf } from '../../evaluation/beat-classes.js';
-import { type ExportResult, type ExportVariant, exportBundle } from '../../export/index.js';
-import { readModelFile } from '../../onnx/index.js';
+import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
+import { loadQuantization, type Quantization } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { type BeatEcgDataOptions, loadTestRecords, standardised } from './data.js';
 import { matrixOf, NO_OFFSETS } from './decide.js';
 import { testFiguresOf } from './evaluate.js';
 import { LABELS } from './network.js';
-import { type BeatEcgQuantization, itemsOf, loadQuantization } from './quantize.js';
+import { itemsOf } from './quantize.js';
 
 /** Beats of the golden vectors, spread over the test records. */
 const GOLDEN_ITEMS = 12;
@@ -32,13 +31,14 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
   const { training } = await loadTraining(options.floatFolder);
   const pruned = (await loadTraining(options.prunedFolder)).training;
   const quantization = await loadQuantization(options.floatOnnxFolder);
-  const variants = await readVariants(options);
+  const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, [
+    'fp16',
+    'int8-weights',
+    'int8',
+  ]);
   const records = standardised(await loadTestRecords(options), training.preprocessing);
   const all = [...itemsOf(records)];
-  const golden = Array.from(
-    { length: GOLDEN_ITEMS },
-    (_, i) => all[Math.floor(((i + 0.5) * all.length) / GOLDEN_ITEMS)]!,
-  );
+  const golden = spread(all, GOLDEN_ITEMS);
   return exportBundle({
     outDir: options.outDir,
     name: 'beat-ecg',
@@ -72,20 +72,6 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
   });
 }
 
-async function readVariants({ floatOnnxFolder, prunedOnnxFolder }: ExportBeatEcgOptions): Promise<ExportVariant[]> {
-  const read = (folder: string, id: string) => readModelFile(join(folder, `${id}.onnx`));
-  const fp32 = await read(floatOnnxFolder, 'fp32');
-  const prunedFp32 = await read(prunedOnnxFolder, 'fp32');
-  return [
-    { id: 'fp32', precision: 'float32', model: fp32 },
-    { id: 'fp16', precision: 'float16', model: await read(floatOnnxFolder, 'fp16') },
-    { id: 'int8-weights', precision: 'int8-weights', model: await read(floatOnnxFolder, 'int8-weights') },
-    { id: 'int8', precision: 'int8', model: await read(floatOnnxFolder, 'int8') },
-    { id: 'pruned', precision: 'float32', model: prunedFp32, float: prunedFp32 },
-    { id: 'pruned-int8', precision: 'int8', model: await read(prunedOnnxFolder, 'int8'), float: prunedFp32 },
-  ];
-}
-
 /** The figures of a variant, for the manifest and the card's table. */
 function figures(records: readonly BeatRecord[], answers: readonly Float32Array[]): Record<string, number> {
   let at = 0;
@@ -109,7 +95,7 @@ function figures(records: readonly BeatRecord[], answers: readonly Float32Array[
   };
 }
 
-function about({ calibration }: BeatEcgQuantization): string {
+function about({ calibration }: Quantization): string {
   return `Says of every heart beat in one ECG lead whether it is normal (N), supraventricular ectopic (S) or ventricular
 ectopic (V), in the classes of ANSI/AAMI EC57. Causal, at most one beat late. It looks at the beat (0.45 s before to 0.55 s
 after R), at its difference from the person's own running template, and at ${FEATURE_COUNT} features of rhythm and shape.

@@ -1,5 +1,6 @@
-import type * as tf from '@tensorflow/tfjs';
 import { type BackendName, openBackend } from '../../backend.js';
+import type { LabProgress } from '../../progress.js';
+import { kernelSparsity } from '../../prune/kernel-sparsity.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, loadTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
@@ -7,7 +8,7 @@ import { type BeatEcgDataOptions, loadTrainingRecords } from './data.js';
 import { chooseOffsets } from './decide.js';
 import { fitPruned } from './fit.js';
 import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
-import { DEFAULT_FOLDS, type LabProgress, names, validationOf } from './train.js';
+import { DEFAULT_FOLDS, names, validationOf } from './train.js';
 
 export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
   /** Folder of the training to start from. */
@@ -60,18 +61,4 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
   await saveTraining(outFolder, fitted, result);
   fitted.model.dispose();
   return result;
-}
-
-/** Share of zeros among the kernels' weights of a model. */
-export function kernelSparsity(model: tf.LayersModel): number {
-  let zeros = 0;
-  let weights = 0;
-  for (const weight of model.trainableWeights) {
-    if (!weight.originalName.includes('kernel')) continue;
-    for (const value of weight.read().dataSync()) {
-      weights++;
-      if (value === 0) zeros++;
-    }
-  }
-  return weights > 0 ? zeros / weights : 0;
 }

@@ -1,5 +1,6 @@
 import { type BackendName, openBackend } from '../../backend.js';
 import type { BeatRecord } from '../../data/beat-records.js';
+import type { LabProgress } from '../../progress.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
@@ -8,14 +9,6 @@ import { chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRec
 import { figuresOf } from './evaluate.js';
 import { fitNetwork } from './fit.js';
 import { BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
-
-/** A line for a person about what goes on, and where in the whole it stands. */
-export interface LabProgress {
-  readonly stage: string;
-  readonly done: number;
-  readonly of: number;
-  readonly epoch?: EpochReport;
-}
 
 export interface TrainBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
   /** Where the model goes: `model.json`, `weights.bin`, `training.json`. */

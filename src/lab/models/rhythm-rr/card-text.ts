@@ -1,12 +1,12 @@
+import type { Quantization } from '../../quantize/index.js';
 import type { RhythmRrTestFigures } from './evaluate.js';
-import type { RhythmRrQuantization } from './quantize.js';
 import { DAEMON_EVERY } from './score.js';
 import { shippedSetting, type validationOf } from './train.js';
 
 type Validation = ReturnType<typeof validationOf>;
 
 export interface CardFacts {
-  readonly calibration: RhythmRrQuantization['calibration'];
+  readonly calibration: Quantization['calibration'];
   /** Of the variant that is to be the default. */
   readonly test: RhythmRrTestFigures;
   readonly testedVariant: string;

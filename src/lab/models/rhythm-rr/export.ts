@@ -1,14 +1,12 @@
-import { join } from 'node:path';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
-import { type ExportResult, type ExportVariant, exportBundle } from '../../export/index.js';
-import { readModelFile } from '../../onnx/index.js';
-import { answers, type ModelItem } from '../../quantize/index.js';
+import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
+import { answers, loadQuantization, type ModelItem } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { cardText } from './card-text.js';
 import { loadTestRecords, type RhythmRrDataOptions } from './data.js';
 import { type RhythmRrTestFigures, testFiguresOf } from './evaluate.js';
 import { LABELS } from './network.js';
-import { itemsOf, loadQuantization } from './quantize.js';
+import { itemsOf } from './quantize.js';
 import { DAEMON_EVERY, type RhythmWindowSet, type ScoredRhythm, windowsOf } from './score.js';
 import { shippedSetting } from './train.js';
 
@@ -41,15 +39,12 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
   const { training } = await loadTraining(options.floatFolder);
   const pruned = (await loadTraining(options.prunedFolder)).training;
   const quantization = await loadQuantization(options.floatOnnxFolder);
-  const variants = await readVariants(options);
+  const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
   const test = (await loadTestRecords(options)).map(
     (record): TestWindows => ({ record, windows: windowsOf(record, DAEMON_EVERY, training.preprocessing) }),
   );
   const all = test.flatMap(({ windows }) => [...itemsOf(windows)]) satisfies ModelItem[];
-  const golden = Array.from(
-    { length: GOLDEN_ITEMS },
-    (_, i) => all[Math.floor(((i + 0.5) * all.length) / GOLDEN_ITEMS)]!,
-  );
+  const golden = spread(all, GOLDEN_ITEMS);
   const { on, off, sustainMs, clearMs } = shippedSetting();
   const { defaultVariant = 'int8' } = options;
   if (!variants.some(({ id }) => id === defaultVariant)) throw new Error(`there is no variant ${defaultVariant}`);
@@ -86,19 +81,6 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
       notes: options.notes ?? '',
     }),
   });
-}
-
-async function readVariants({ floatOnnxFolder, prunedOnnxFolder }: ExportRhythmRrOptions): Promise<ExportVariant[]> {
-  const read = (folder: string, id: string) => readModelFile(join(folder, `${id}.onnx`));
-  const fp32 = await read(floatOnnxFolder, 'fp32');
-  const prunedFp32 = await read(prunedOnnxFolder, 'fp32');
-  return [
-    { id: 'fp32', precision: 'float32', model: fp32 },
-    { id: 'fp16', precision: 'float16', model: await read(floatOnnxFolder, 'fp16') },
-    { id: 'int8', precision: 'int8', model: await read(floatOnnxFolder, 'int8') },
-    { id: 'pruned', precision: 'float32', model: prunedFp32, float: prunedFp32 },
-    { id: 'pruned-int8', precision: 'int8', model: await read(prunedOnnxFolder, 'int8'), float: prunedFp32 },
-  ];
 }
 
 /** What an ONNX file's answers, one for each window in turn, make of the test records. */

@@ -13,4 +13,4 @@ export { type PruneRhythmRrOptions, pruneRhythmRr } from './prune.js';
 export { type QuantizeRhythmRrOptions, quantizeRhythmRr } from './quantize.js';
 export { RHYTHM_RR_RECIPE, type RhythmRrRecipe } from './recipe.js';
 export { replayedFigures } from './replayed.js';
-export { type LabProgress, type TrainRhythmRrOptions, trainRhythmRr } from './train.js';
+export { type TrainRhythmRrOptions, trainRhythmRr } from './train.js';

@@ -1,10 +1,11 @@
-import type * as tf from '@tensorflow/tfjs';
 import { type BackendName, openBackend } from '../../backend.js';
+import type { LabProgress } from '../../progress.js';
+import { kernelSparsity } from '../../prune/kernel-sparsity.js';
 import { loadTraining, type RhythmRrTraining, saveTraining } from './bundle.js';
 import { loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
 import { fitPruned } from './fit.js';
 import { RHYTHM_RR_PRUNING, RHYTHM_RR_RECIPE, type RhythmRrRecipe } from './recipe.js';
-import { type LabProgress, names } from './train.js';
+import { names } from './train.js';
 
 export interface PruneRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onProgress'> {
   /** Folder of the training to start from. */
@@ -41,18 +42,4 @@ export async function pruneRhythmRr(options: PruneRhythmRrOptions): Promise<Rhyt
   await saveTraining(outFolder, fitted, result);
   fitted.model.dispose();
   return result;
-}
-
-/** Share of zeros among the kernels' weights of a model. */
-function kernelSparsity(model: tf.LayersModel): number {
-  let zeros = 0;
-  let weights = 0;
-  for (const weight of model.trainableWeights) {
-    if (!weight.originalName.includes('kernel')) continue;
-    for (const value of weight.read().dataSync()) {
-      weights++;
-      if (value === 0) zeros++;
-    }
-  }
-  return weights > 0 ? zeros / weights : 0;
 }

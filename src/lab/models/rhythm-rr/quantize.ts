@@ -1,22 +1,13 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { openBackend } from '../../backend.js';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
-import { encodeModel, layersModelToOnnx, type OnnxModel } from '../../onnx/index.js';
-import {
-  type CalibrationMethod,
-  calibrate,
-  type ModelItem,
-  quantizeDynamic,
-  quantizeFloat16,
-  quantizeStatic,
-} from '../../quantize/index.js';
+import { layersModelToOnnx } from '../../onnx/index.js';
+import type { LabProgress } from '../../progress.js';
+import { type CalibrationMethod, type ModelItem, type Quantization, writeVariants } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
 import { INPUT_NAMES, OUTPUT_NAME } from './network.js';
 import { FEATURE_VALUES, SEQUENCE_VALUES } from './sampling.js';
 import { type RhythmWindowSet, windowsOf } from './score.js';
-import type { LabProgress } from './train.js';
 
 /** Windows of each training record in the representative dataset, spread evenly over it. */
 const CALIBRATION_WINDOWS_PER_RECORD = 20;
@@ -31,25 +22,11 @@ export interface QuantizeRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onPr
   onProgress?(progress: LabProgress): void;
 }
 
-/** What `quantization.json` says of a folder of ONNX files. */
-export interface RhythmRrQuantization {
-  readonly sparsity: number;
-  readonly calibration: {
-    readonly method: CalibrationMethod;
-    readonly percentile: number | null;
-    readonly items: number;
-    readonly sha256: string;
-    readonly from: string;
-  };
-}
-
 /**
  * Writes a trained rhythm-rr as ONNX in float32, float16, int8 (static QDQ, calibrated on training patients) and int8
  * weights.
  */
-export async function quantizeRhythmRr(options: QuantizeRhythmRrOptions): Promise<RhythmRrQuantization> {
-  const { method = 'Percentile', percentile = 99.999, onProgress } = options;
-  const say = (stage: string, done: number) => onProgress?.({ stage, done, of: 4 });
+export async function quantizeRhythmRr(options: QuantizeRhythmRrOptions): Promise<Quantization> {
   await openBackend('auto');
   const { fitted, training } = await loadTraining(options.modelFolder);
   const fp32 = layersModelToOnnx(fitted.model, {
@@ -58,40 +35,15 @@ export async function quantizeRhythmRr(options: QuantizeRhythmRrOptions): Promis
     outputNames: [OUTPUT_NAME],
   });
   fitted.model.dispose();
-  say('calibrating', 1);
   const records = await loadTrainingRecords({ dataFolder: options.dataFolder, cacheFolder: options.cacheFolder });
-  const calibration = await calibrate(fp32, representative(records, training.preprocessing));
-  say('quantizing', 2);
-  const models: Record<string, OnnxModel> = {
-    fp32,
-    fp16: quantizeFloat16(fp32),
-    int8: quantizeStatic(fp32, calibration.ranges({ method, percentile })),
-    'int8-weights': quantizeDynamic(fp32),
-  };
-  say('writing', 3);
-  await mkdir(options.outFolder, { recursive: true });
-  for (const [id, model] of Object.entries(models)) {
-    await writeFile(join(options.outFolder, `${id}.onnx`), encodeModel(model));
-  }
-  const quantization: RhythmRrQuantization = {
+  const { outFolder, method, percentile, onProgress } = options;
+  return writeVariants(fp32, {
+    ...{ outFolder, method, percentile },
+    items: representative(records, training.preprocessing),
+    from: `${CALIBRATION_WINDOWS_PER_RECORD} windows, evenly spread, of each of ${records.length} training records (ltafdb and nsr2db)`,
     sparsity: training.sparsity,
-    calibration: {
-      method,
-      percentile: method === 'Percentile' ? percentile : null,
-      items: calibration.items,
-      sha256: calibration.sha256,
-      from: `${CALIBRATION_WINDOWS_PER_RECORD} windows, evenly spread, of each of ${records.length} training records (ltafdb and nsr2db)`,
-    },
-  };
-  await writeFile(join(options.outFolder, 'quantization.json'), `${JSON.stringify(quantization, null, 1)}\n`);
-  say('done', 4);
-  return quantization;
-}
-
-/** @throws Error naming the folder where `quantizeRhythmRr` did not write it */
-export async function loadQuantization(folder: string): Promise<RhythmRrQuantization> {
-  const file = join(folder, 'quantization.json');
-  return JSON.parse(await readFile(file, 'utf8')) as RhythmRrQuantization;
+    onStage: (stage, done, of) => onProgress?.({ stage, done, of }),
+  });
 }
 
 /** Items of a set of windows, as the model takes them. */

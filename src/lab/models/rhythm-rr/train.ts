@@ -1,6 +1,7 @@
 import { type AlarmSettings, alarmSettingsSchema } from '../../../config/alarms.js';
 import { type BackendName, openBackend } from '../../backend.js';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
+import type { LabProgress } from '../../progress.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type AlarmSetting, alarmFigures } from './alarm-level.js';
 import { type RhythmRrTraining, saveTraining } from './bundle.js';
@@ -11,14 +12,6 @@ import { fitEpochs, fitNetwork } from './fit.js';
 import { RHYTHM_RR_RECIPE, type RhythmRrRecipe } from './recipe.js';
 import type { ScoredRhythm } from './score.js';
 import { DAEMON_EVERY } from './score.js';
-
-/** A line for a person about what goes on, and where in the whole it stands. */
-export interface LabProgress {
-  readonly stage: string;
-  readonly done: number;
-  readonly of: number;
-  readonly epoch?: EpochReport;
-}
 
 export interface TrainRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onProgress'> {
   /** Where the model goes: `model.json`, `weights.bin`, `training.json`. */
