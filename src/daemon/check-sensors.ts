@@ -1,6 +1,6 @@
 import { ConfigError, type ConfigProblem } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import { FORMATS } from '../sensor/formats/registry.js';
+import { checkOptionValues, FORMATS } from '../sensor/formats/registry.js';
 import { rateProblem } from './waveform-rate.js';
 
 /**
@@ -29,9 +29,7 @@ export function checkSensors(config: Config, file: string): void {
       }
     }
     try {
-      // Commands are asked for as well: some cannot be made without an option (a network key).
-      format.serialFor?.(sensor.options);
-      format.commands?.(sensor.options);
+      checkOptionValues(format, sensor.options);
       const { waveform } = format.carries(sensor.options);
       const rateHz = sensor.rateHz ?? waveform?.rateHz ?? null;
       const wrong = waveform && rateHz !== null ? rateProblem(waveform.kind, rateHz) : null;

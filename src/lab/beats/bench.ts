@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BeatJudge, HAND_RULE } from '../../signal/ecg/judge.js';
 import { BeatVerifier } from '../../signal/ecg/verifier.js';
+import { needDatabase } from '../data/find.js';
 import {
   type BeatMetrics,
   type BeatScore,
@@ -12,7 +13,7 @@ import {
   scoreBeats,
 } from '../evaluation/beat-match.js';
 import { assignFolds, FOLDS, recordKey } from './folds.js';
-import { type BeatRecord, dataFolder, readBeatRecord, readBeatRecords } from './records.js';
+import { type BeatRecord, readBeatRecord, readBeatRecords } from './records.js';
 import { type DetectedBeats, detectBeats } from './run.js';
 import { readFoldWeights } from './weights.js';
 
@@ -235,5 +236,5 @@ function printWorst(databases: Record<string, DatabaseFigures>): void {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await benchBeats(dataFolder(), fileURLToPath(new URL('../../..', import.meta.url)));
+  await benchBeats(dirname(needDatabase('mitdb')), fileURLToPath(new URL('../../..', import.meta.url)));
 }

@@ -1,8 +1,8 @@
 import type { ReferenceBeats } from '../evaluation/beat-match.js';
+import { between, type Random, seededRandom, seedOf } from '../random.js';
 import { recordKey } from './folds.js';
 import { labelCandidates } from './labels.js';
 import { addNoise, qrsHeight, type RecordedNoise } from './noise.js';
-import { between, type Random, seededRandom, seedOf } from './random.js';
 import type { BeatRecord } from './records.js';
 
 /** A lead to learn from. */

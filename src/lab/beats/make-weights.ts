@@ -1,9 +1,10 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { needDatabase } from '../data/find.js';
 import { readRecord } from '../wfdb/index.js';
 import { assignFolds, FOLDS, recordKey } from './folds.js';
 import type { RecordedNoise } from './noise.js';
-import { dataFolder, readBeatRecords } from './records.js';
+import { readBeatRecords } from './records.js';
 import { trainBeatVerifier } from './train.js';
 import { writeFoldWeights, writeShippedWeights } from './weights.js';
 
@@ -62,6 +63,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     process.exitCode = 1;
   } else {
     const projectDir = fileURLToPath(new URL('../../..', import.meta.url));
-    await makeBeatWeights({ dataDir: dataFolder(), projectDir, what, log: (line) => console.log(line) });
+    await makeBeatWeights({
+      dataDir: dirname(needDatabase('mitdb')),
+      projectDir,
+      what,
+      log: (line) => console.log(line),
+    });
   }
 }

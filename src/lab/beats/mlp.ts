@@ -1,7 +1,7 @@
 import { FEATURE_COUNT } from '../../signal/ecg/features.js';
 import { HIDDEN_1, HIDDEN_2, LEAK, WEIGHT_COUNT } from '../../signal/ecg/verifier.js';
+import { normal, type Random } from '../random.js';
 import type { Examples } from './examples.js';
-import { normal, type Random } from './random.js';
 
 /**
  * Training of the beat verifier in plain TypeScript. With 2,000 weights a step is a few thousand multiplications: calling a

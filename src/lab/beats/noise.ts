@@ -1,5 +1,5 @@
 import type { ReferenceBeats } from '../evaluation/beat-match.js';
-import { between, normal, type Random } from './random.js';
+import { between, normal, type Random } from '../random.js';
 
 /** Recorded noise to train with: muscle (`ma`) and baseline wander (`bw`) of nstdb. Its electrode motion (`em`) is the test. */
 export interface RecordedNoise {

@@ -45,13 +45,6 @@ export async function readBeatRecords(dataDir: string, database: string): Promis
   return records;
 }
 
-/** Where `SLOTHD_DATA` points; the databases have to be there. */
-export function dataFolder(): string {
-  const folder = process.env.SLOTHD_DATA;
-  if (!folder) throw new Error('SLOTHD_DATA must name the folder with mitdb, svdb and nstdb (see slothd data)');
-  return folder;
-}
-
 /** nstdb's -6 dB record is stored without annotations: its beats are 118e00's (made from the same record). */
 async function annotationFileOf(path: string): Promise<string> {
   const own = `${path}.atr`;

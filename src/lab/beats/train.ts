@@ -1,11 +1,11 @@
 import { RATIOS, type Ratio } from '../../signal/ecg/features.js';
 import type { BeatJudge } from '../../signal/ecg/judge.js';
 import { BeatVerifier } from '../../signal/ecg/verifier.js';
+import { type Random, seededRandom, seedOf } from '../random.js';
 import { collect, Examples } from './examples.js';
 import { leadsOf } from './leads.js';
 import { trainMlp } from './mlp.js';
 import type { RecordedNoise } from './noise.js';
-import { type Random, seededRandom, seedOf } from './random.js';
 import type { BeatRecord } from './records.js';
 
 export interface BeatTrainingOptions {

@@ -2,7 +2,7 @@ import { PulseDetector } from '../../signal/ppg/detector.js';
 import { PulseQuality } from '../../signal/ppg/quality.js';
 import { Heart } from '../../simulator/heart/heart.js';
 import { makeScenario } from '../../simulator/scenario.js';
-import { randomOf } from '../fuzz/device-stream.js';
+import { seededRandom } from '../random.js';
 
 /** What detector and gate made of one pulse wave; times in ms from its start. */
 export interface PulseRun {
@@ -94,7 +94,7 @@ export function simulatedPulse(
 
 /** Repeatable normally distributed numbers (Box and Muller). */
 export function normalOf(seed: number): () => number {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 

@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EcgBeatDetector } from '../../signal/ecg/detector.js';
+import { dataFolders } from '../data/find.js';
 import { handMotion, NO_FINGER, normalOf, type PulseRun, runPulse, simulatedPulse } from './ppg-run.js';
 import { bestDelay, f1, matched, within } from './ppg-score.js';
 
@@ -23,7 +24,7 @@ const LEARN_MS = 8000;
 
 const { values: flags } = parseArgs({
   options: {
-    data: { type: 'string', default: process.env.SLOTHD_DATA ?? 'data' },
+    data: { type: 'string', default: dataFolders()[0]! },
     out: { type: 'string', default: 'bench/results/ppg.json' },
   },
 });

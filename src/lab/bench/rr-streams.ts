@@ -10,13 +10,14 @@ import { parseArgs } from 'node:util';
 import { replaySource } from '../../cli/replay/run.js';
 import { openTable } from '../../cli/replay/source-table.js';
 import { alarmSettingsSchema } from '../../config/alarms.js';
+import { dataFolders } from '../data/find.js';
 
 const AROUND_S = 15;
 const NEAR_BPM = 5;
 
 const { values: flags } = parseArgs({
   options: {
-    data: { type: 'string', default: process.env.SLOTHD_DATA ?? 'data' },
+    data: { type: 'string', default: dataFolders()[0]! },
     out: { type: 'string', default: 'bench/results/rr-streams.json' },
   },
 });

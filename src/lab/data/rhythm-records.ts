@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RHYTHM_BEATS, RHYTHM_HOLE_MS, rhythmIntervalS } from '../../inference/windows/rhythm-rr.js';
 import { RrCleaner } from '../../signal/rr.js';
@@ -81,15 +81,6 @@ export async function loadRhythmRecord(
     await rename(`${cacheFile}.new`, cacheFile);
   }
   return made;
-}
-
-/** Whether a record of a database is on this machine. */
-export async function hasRhythmRecord(folder: string, record: string): Promise<boolean> {
-  const extension = LAYOUT[folder.split('/').at(-1)!]?.beats ?? 'atr';
-  return access(join(folder, `${record}.${extension}`)).then(
-    () => true,
-    () => false,
-  );
 }
 
 /**

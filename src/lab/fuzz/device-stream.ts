@@ -1,4 +1,5 @@
 import type { Format, FormatOptions } from '../../domain/reading.js';
+import { seededRandom } from '../random.js';
 
 /** Frames a second of a device without a waveform. */
 const NUMBERS_RATE_HZ = 1;
@@ -6,20 +7,9 @@ const NUMBERS_RATE_HZ = 1;
 const USUAL_RATE_HZ = 200;
 const BEAT_MS = 800;
 
-/** Small repeatable pseudo-random numbers from 0 to 1 (mulberry32, public domain). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** What a device of this format writes in so many seconds: every reading it carries, contact lost for a while. */
 export function deviceStream(format: Format, options: FormatOptions, seconds: number, seed = 1): Uint8Array {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   const writes: Uint8Array[] = [];
   const sink = format.createEncoder((bytes) => writes.push(bytes), options);
   const carries = format.carries(options);

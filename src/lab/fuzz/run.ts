@@ -1,8 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Decoder, Format, FormatOptions } from '../../domain/reading.js';
+import { seededRandom } from '../random.js';
 import { CheckingSink } from './checking-sink.js';
-import { deviceStream, randomOf } from './device-stream.js';
+import { deviceStream } from './device-stream.js';
 import { fuzzInput } from './mutate.js';
 
 const DEVICE_SECONDS = 20;
@@ -41,7 +42,7 @@ export function fuzzFormat(
   seed: number,
   withMemory = false,
 ): FuzzResult {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   const device = deviceStream(format, options, DEVICE_SECONDS, seed);
   const sink = new CheckingSink(format.carries(options));
   const decoder = format.createDecoder(sink, options);

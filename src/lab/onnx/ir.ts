@@ -118,11 +118,6 @@ export function intAttribute(node: OnnxNode, name: string, fallback: number): nu
   return attribute?.kind === 'int' ? attribute.value : fallback;
 }
 
-export function intsAttribute(node: OnnxNode, name: string): readonly number[] | undefined {
-  const attribute = node.attributes[name];
-  return attribute?.kind === 'ints' ? attribute.value : undefined;
-}
-
 export function floatAttribute(node: OnnxNode, name: string, fallback: number): number {
   const attribute = node.attributes[name];
   return attribute?.kind === 'float' ? attribute.value : fallback;

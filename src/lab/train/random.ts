@@ -1,19 +1,13 @@
+import { seededRandom } from '../random.js';
+
 /** A small seeded generator, so that a training is the same each time on the same backend. */
 export class Random {
-  private state: number;
+  /** Uniform in [0, 1). */
+  readonly uniform: () => number;
   private spareNormal = Number.NaN;
 
   constructor(seed: number) {
-    this.state = seed >>> 0;
-  }
-
-  /** Uniform in [0, 1): Tommy Ettinger's mulberry32. */
-  uniform(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0;
-    let t = this.state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    this.uniform = seededRandom(seed);
   }
 
   /** Uniform integer in [0, n). */

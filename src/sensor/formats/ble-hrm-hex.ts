@@ -3,7 +3,7 @@ import { MOST_RR_PER_PAYLOAD, readHeartRatePayload, writeHeartRatePayload } from
 import { readHex, toHex } from './hex-digits.js';
 import { readHrmSentence } from './hrm-sentence.js';
 import { IgnoringSink, toField } from './ignoring-sink.js';
-import { LineFramer } from './line-framer.js';
+import { type LineFramer, readingPerLine } from './line-framer.js';
 import { LineWriter } from './line-writer.js';
 import { nmeaSentence } from './nmea.js';
 import { choiceOption } from './options.js';
@@ -46,13 +46,8 @@ class BleHrmDecoder implements Decoder {
     options: FormatOptions,
   ) {
     this.style = styleOf(options);
-    this.lines = new LineFramer(
-      (bytes, from, to) => {
-        const reason = this.line(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1'));
-        if (reason) sink.dropped(reason, to - from);
-        else sink.frame();
-      },
-      (reason, bytes) => sink.dropped(reason, bytes),
+    this.lines = readingPerLine(sink, (bytes, from, to) =>
+      this.line(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1')),
     );
   }
 

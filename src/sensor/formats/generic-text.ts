@@ -2,7 +2,7 @@ import type { Carries, Decoder, DropReason, Format, FormatOptions, ReadingSink }
 import { GenericTextEncoder } from './generic-text-encoder.js';
 import { GENERIC_TEXT_OPTIONS, type TextSettings, textCarries, textSettings } from './generic-text-options.js';
 import { readHrmSentence } from './hrm-sentence.js';
-import { LineFramer } from './line-framer.js';
+import { type LineFramer, readingPerLine } from './line-framer.js';
 import { nmeaBody } from './nmea.js';
 import { type TextField, TextValues } from './text-fields.js';
 import { isBeatLine, readJson, readPairs, readRow, splitRow } from './text-lines.js';
@@ -29,13 +29,8 @@ class GenericTextDecoder implements Decoder {
   ) {
     this.settings = textSettings(options);
     this.carries = textCarries(this.settings);
-    this.lines = new LineFramer(
-      (bytes, from, to) => {
-        const reason = this.line(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8'));
-        if (reason) sink.dropped(reason, to - from);
-        else sink.frame();
-      },
-      (reason, bytes) => sink.dropped(reason, bytes),
+    this.lines = readingPerLine(sink, (bytes, from, to) =>
+      this.line(Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('utf8')),
     );
   }
 

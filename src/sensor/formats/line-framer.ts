@@ -1,4 +1,4 @@
-import type { DropReason } from '../../domain/reading.js';
+import type { DropReason, ReadingSink } from '../../domain/reading.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -89,4 +89,22 @@ export class LineFramer {
       this.reported += REPORT_EVERY_BYTES;
     }
   }
+}
+
+/**
+ * A framer for lines that are each a whole reading or nothing.
+ * @param read tells `sink` what a line says; returns why the line was refused, or null
+ */
+export function readingPerLine(
+  sink: ReadingSink,
+  read: (bytes: Uint8Array, from: number, to: number) => DropReason | null,
+): LineFramer {
+  return new LineFramer(
+    (bytes, from, to) => {
+      const reason = read(bytes, from, to);
+      if (reason) sink.dropped(reason, to - from);
+      else sink.frame();
+    },
+    (reason, bytes) => sink.dropped(reason, bytes),
+  );
 }

@@ -9,7 +9,7 @@ import type {
   WaveformInfo,
 } from '../../domain/reading.js';
 import { IgnoringSink, toField } from './ignoring-sink.js';
-import { LineFramer } from './line-framer.js';
+import { type LineFramer, readingPerLine } from './line-framer.js';
 import { LineWriter } from './line-writer.js';
 import { choiceOption, numberOption, rateOption } from './options.js';
 import { LabelledNumbers, startsWith } from './text-bytes.js';
@@ -128,14 +128,7 @@ class Max3010xDecoder implements Decoder {
     this.numbers = new LabelledNumbers(this.sketch.labels);
     this.close = Buffer.from(this.sketch.close, 'latin1');
     this.note = Buffer.from(this.sketch.note?.text ?? '', 'latin1');
-    this.lines = new LineFramer(
-      (bytes, from, to) => {
-        const reason = this.line(bytes, from, to);
-        if (reason) sink.dropped(reason, to - from);
-        else sink.frame();
-      },
-      (reason, bytes) => sink.dropped(reason, bytes),
-    );
+    this.lines = readingPerLine(sink, (bytes, from, to) => this.line(bytes, from, to));
   }
 
   push(chunk: Uint8Array): void {

@@ -1,6 +1,6 @@
 import type { Carries, Decoder, DropReason, Format, FormatOptions, ReadingSink } from '../../domain/reading.js';
 import { IgnoringSink, toField } from './ignoring-sink.js';
-import { LineFramer } from './line-framer.js';
+import { type LineFramer, readingPerLine } from './line-framer.js';
 import { LineWriter } from './line-writer.js';
 import { flagOption, integerOption } from './options.js';
 import { pulseSensorWaveform } from './pulsesensor.js';
@@ -67,14 +67,7 @@ class PswsDecoder implements Decoder {
     this.max = waveform(options).range.max;
     this.battery = carries(options).battery;
     this.acceptSimulated = flagOption(options, 'acceptSimulated', false);
-    this.lines = new LineFramer(
-      (bytes, from, to) => {
-        const reason = this.line(bytes, from, to);
-        if (reason) sink.dropped(reason, to - from);
-        else sink.frame();
-      },
-      (reason, bytes) => sink.dropped(reason, bytes),
-    );
+    this.lines = readingPerLine(sink, (bytes, from, to) => this.line(bytes, from, to));
   }
 
   push(chunk: Uint8Array): void {

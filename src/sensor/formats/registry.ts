@@ -79,6 +79,11 @@ export function checkOptions(format: Format, options: FormatOptions): void {
     const known = Object.keys(format.options).join(', ') || 'none';
     throw new Error(`format ${format.id} has no option ${JSON.stringify(name)}; it knows ${known}`);
   }
+  checkOptionValues(format, options);
+}
+
+/** Throws an Error for a wrong value; names are not looked at. Everything that reads the options is asked once. */
+export function checkOptionValues(format: Format, options: FormatOptions): void {
   format.carries(options);
   format.serialFor?.(options);
   format.commands?.(options);

@@ -2,11 +2,9 @@ import { u16 } from './zephyr-frame.js';
 
 /* Packets of the Zephyr BioHarness 3, offsets in the payload. All begin with a counter and the device's date and time. */
 export const GENERAL = 0x20;
-export const BREATHING = 0x21;
 export const ECG = 0x22;
 export const LIFE_SIGN = 0x23;
 export const RR = 0x24;
-export const ACCELERATION = 0x25;
 export const SUMMARY = 0x2b;
 
 /** Commands that switch a packet on (payload 01) or off (00). */

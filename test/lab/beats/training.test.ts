@@ -5,10 +5,10 @@ import { BEAT, labelCandidates, NOT_A_BEAT } from '../../../src/lab/beats/labels
 import { leadsOf } from '../../../src/lab/beats/leads.js';
 import { trainMlp } from '../../../src/lab/beats/mlp.js';
 import { addNoise, qrsHeight } from '../../../src/lab/beats/noise.js';
-import { seededRandom } from '../../../src/lab/beats/random.js';
 import type { BeatRecord } from '../../../src/lab/beats/records.js';
 import { trainBeatVerifier } from '../../../src/lab/beats/train.js';
 import { scoreBeats } from '../../../src/lab/evaluation/beat-match.js';
+import { seededRandom } from '../../../src/lab/random.js';
 import { FEATURE_COUNT } from '../../../src/signal/ecg/features.js';
 import { BeatVerifier, WEIGHT_COUNT } from '../../../src/signal/ecg/verifier.js';
 import { detect, excerpt, samplesOf } from '../../signal/ecg/lead-fixture.js';

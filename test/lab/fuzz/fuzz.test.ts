@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Format } from '../../../src/domain/reading.js';
 import { CheckingSink } from '../../../src/lab/fuzz/checking-sink.js';
-import { deviceStream, randomOf } from '../../../src/lab/fuzz/device-stream.js';
+import { deviceStream } from '../../../src/lab/fuzz/device-stream.js';
 import { fuzzInput } from '../../../src/lab/fuzz/mutate.js';
 import { fuzzFormat } from '../../../src/lab/fuzz/run.js';
+import { seededRandom } from '../../../src/lab/random.js';
 import { FORMATS, findFormat } from '../../../src/sensor/formats/registry.js';
 
 const INPUTS = 150;
@@ -50,7 +51,7 @@ describe('fuzz', () => {
   it('damages what the device writes, and makes it up as well', () => {
     const device = deviceStream(findFormat('nonin-df2'), {}, 5);
     const before = Buffer.from(device);
-    const random = randomOf(1);
+    const random = seededRandom(1);
     const inputs = Array.from({ length: 100 }, () => Buffer.from(fuzzInput(device, random)));
     const whole = Buffer.from(device);
     expect(whole).toEqual(before);

@@ -3,18 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import * as ort from 'onnxruntime-node';
 import { encodeModel } from '../../../src/lab/onnx/index.js';
 import type { OnnxModel } from '../../../src/lab/onnx/ir.js';
-
-/** A small seeded generator (mulberry32), so that a failing case can be run again. */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { seededRandom } from '../../../src/lab/random.js';
 
 export function normalOf(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
@@ -22,7 +11,7 @@ export function normalOf(random: () => number): number {
 
 /** Gives every weight a random value of sensible size, running variances a positive one. */
 export function randomizeWeights(model: tf.LayersModel, seed: number): void {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   for (const layer of model.layers) {
     if ('layers' in layer) {
       randomizeWeights(layer as unknown as tf.LayersModel, seed + 1);
@@ -76,7 +65,7 @@ export function beatModel(seed: number): tf.LayersModel {
 
 /** Random inputs for a model, one flat array for each of its inputs. */
 export function randomInputs(model: tf.LayersModel, batch: number, seed: number): Float32Array[] {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   return model.inputs.map((input) => {
     const size = input.shape.slice(1).reduce<number>((a, b) => a * (b ?? 1), batch);
     return Float32Array.from({ length: size }, () => normalOf(random));

@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { sizeOf } from '../../../src/lab/export/index.js';
 import { layersModelToOnnx } from '../../../src/lab/onnx/index.js';
 import { pruneChannels } from '../../../src/lab/prune/channel.js';
-import { beatModel, difference, predict, randomInputs, randomizeWeights, randomOf } from '../onnx/support.js';
+import { seededRandom } from '../../../src/lab/random.js';
+import { beatModel, difference, predict, randomInputs, randomizeWeights } from '../onnx/support.js';
 
 const { layers } = tf;
 type Tensor = tf.SymbolicTensor;
@@ -16,7 +17,7 @@ beforeAll(async () => {
 
 /** Kills about half of the filters of every layer, so that removing just those must not change the answer. */
 function killFilters(model: tf.LayersModel, seed: number): void {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   for (const layer of model.layers) {
     if (!['Conv1D', 'Conv2D', 'Dense'].includes(layer.getClassName())) continue;
     const [kernel, bias] = layer.getWeights() as [tf.Tensor, tf.Tensor | undefined];

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Histogram } from '../../../src/lab/quantize/histogram.js';
-import { normalOf, randomOf } from '../onnx/support.js';
+import { seededRandom } from '../../../src/lab/random.js';
+import { normalOf } from '../onnx/support.js';
 
 const normals = (count: number, spread = 1, seed = 1) => {
-  const random = randomOf(seed);
+  const random = seededRandom(seed);
   return Float32Array.from({ length: count }, () => normalOf(random) * spread);
 };
 
@@ -52,7 +53,7 @@ describe('a calibration histogram', () => {
     expect(cut.max).toBeGreaterThan(2.5);
     expect(cut.max).toBeLessThan(20);
 
-    const random = randomOf(3);
+    const random = seededRandom(3);
     const uniform = new Histogram();
     uniform.add(Float32Array.from({ length: 100_000 }, () => random() * 2 - 1));
     expect(uniform.range({ method: 'Entropy' }).max).toBeGreaterThan(0.9);

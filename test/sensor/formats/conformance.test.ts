@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Format, FormatOptions } from '../../../src/domain/reading.js';
+import { seededRandom } from '../../../src/lab/random.js';
 import { checkOptions, FORMATS, findFormat } from '../../../src/sensor/formats/registry.js';
 import { decode, type Event, encode, encodeFrames, numbers, Recorder } from './recorder.js';
-import { play, randomOf, type Segment, type Truth } from './stimulus.js';
+import { play, type Segment, type Truth } from './stimulus.js';
 import { traitsOf } from './traits.js';
 
 const segment: fc.Arbitrary<Segment> = fc.record({
@@ -119,7 +120,7 @@ describe.each([...FORMATS.values()].map((format) => ({ id: format.id, format }))
     });
 
     it('reads the same however the bytes are cut', () => {
-      const random = randomOf(3);
+      const random = seededRandom(3);
       const noise = Uint8Array.from({ length: 90 }, () => Math.floor(random() * 256));
       const start = Math.floor(bytes.length / 3);
       // Pieces must hold whole frames, however long those are.

@@ -1,4 +1,5 @@
 import type { Carries, ReadingSink } from '../../../src/domain/reading.js';
+import { seededRandom } from '../../../src/lab/random.js';
 
 /** A stretch in which the slow values stay the same. */
 export interface Segment {
@@ -24,17 +25,6 @@ const FRAMES_WITHOUT_WAVEFORM = 12;
 const BEAT_EVERY = 30;
 const FIRST_BEAT = 15;
 
-/** Small repeatable pseudo-random numbers (mulberry32, public domain). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * Plays one segment into a sink, only with what the format says it carries, and notes it. Intervals differ from one beat
  * to the next, as formats that repeat the last one cannot show equal ones.
@@ -46,7 +36,7 @@ export function play(
   truth: Truth,
   samplesPerPacket = DEFAULT_PACKET,
 ): void {
-  const random = randomOf(segment.seed);
+  const random = seededRandom(segment.seed);
   const on = segment.contact || !carries.contact;
   const beat = () => {
     if (!on) return;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { deviceStream, randomOf } from '../../../src/lab/fuzz/device-stream.js';
+import { deviceStream } from '../../../src/lab/fuzz/device-stream.js';
+import { seededRandom } from '../../../src/lab/random.js';
 import { FORMATS } from '../../../src/sensor/formats/registry.js';
 import { guessFormat } from '../../../src/sensor/probe/guess.js';
 import { settingsToTry } from '../../../src/sensor/probe/probe-port.js';
@@ -19,7 +20,7 @@ describe('guessFormat', () => {
 
   it('names no format for noise, and says so', () => {
     for (let seed = 1; seed <= 20; seed++) {
-      const random = randomOf(seed);
+      const random = seededRandom(seed);
       const bytes = Uint8Array.from({ length: 4000 }, () => Math.floor(256 * random()));
       const guess = guessFormat(bytes);
       expect(guess.format).toBeNull();

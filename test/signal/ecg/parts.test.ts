@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../../src/lab/beats/random.js';
+import { seededRandom } from '../../../src/lab/random.js';
 import { FEATURE_COUNT } from '../../../src/signal/ecg/features.js';
 import { FrontEnd } from '../../../src/signal/ecg/front-end.js';
 import { Lead } from '../../../src/signal/ecg/lead.js';
