@@ -52,6 +52,16 @@ function heldBytes(): number {
   return heapUsed + arrayBuffers;
 }
 
+/** The least of some looks, a moment apart: what the compiler or the test runner holds just then is not the decoder's. */
+async function steadilyHeldBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 4; look++) {
+    least = Math.min(least, heldBytes());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return least;
+}
+
 /** One chunk of each kind of rubbish a wrong baud rate, a wrong device or a broken cable brings. */
 const RUBBISH: readonly { name: string; fill: (random: () => number) => Uint8Array }[] = [
   {
@@ -79,21 +89,20 @@ const RUBBISH: readonly { name: string; fill: (random: () => number) => Uint8Arr
 describe.each([...FORMATS.values()].map((format) => ({ id: format.id, format })))('garbage: $id', ({ format }) => {
   const variants = traitsOf(format.id).variants.map((options) => ({ name: JSON.stringify(options), options }));
 
-  it.each(RUBBISH)('2 MiB of $name: no throw, memory flat, drops counted, then back', ({ fill }) => {
+  it.each(RUBBISH)('2 MiB of $name: no throw, memory flat, drops counted, then back', async ({ fill }) => {
     const { options } = variants[0]!;
     const random = seededRandom(11);
     const chunk = fill(random);
     const sink = new Counter();
     const decoder = format.createDecoder(sink, options);
-    // Long enough for the compiler to be done with the decoder: its code is not the decoder's memory.
-    for (let warm = 0; warm < 96; warm++) decoder.push(chunk);
-    const before = heldBytes();
+    for (let warm = 0; warm < 16; warm++) decoder.push(chunk);
+    const before = await steadilyHeldBytes();
     for (let i = 0; i < CHUNKS; i++) {
       decoder.push(chunk);
       // Never the same bytes twice at the same place: a pattern could hide a frame for ever.
       chunk[Math.floor(random() * chunk.length)] = Math.floor(random() * 256);
     }
-    expect(heldBytes() - before).toBeLessThan(MOST_HELD_BYTES);
+    expect((await steadilyHeldBytes()) - before).toBeLessThan(MOST_HELD_BYTES);
     expect(sink.droppedBytes).toBeGreaterThan(CHUNK_BYTES * CHUNKS * 0.5);
     expect([...sink.drops.values()].every((count) => count > 0)).toBe(true);
 
