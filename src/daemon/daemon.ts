@@ -16,10 +16,11 @@ import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
 import { AlarmDesk } from './alarm-desk.js';
 import { carryOut } from './commands.js';
-import { type HealthInputs, healthOf, type ModelHealth, readiness } from './health.js';
+import { type HealthInputs, healthOf, readiness } from './health.js';
 import { Heartbeats } from './heartbeats.js';
 import type { DurableStore } from './level-store.js';
 import { type MeasuredStore, measuredStore } from './measured-store.js';
+import { aboutOf, modelHealthOf } from './model-report.js';
 import type { Models } from './models.js';
 import { refreshMetrics } from './refresh-metrics.js';
 import { Station } from './station.js';
@@ -282,24 +283,8 @@ export class Daemon {
     this.delivery.health(healthOf(this.healthInputs()));
   }
 
-  /** What runs here. */
   private about() {
-    const { beat, rhythm, port } = this.models;
-    const info = beat && port.info(beat.name);
-    const rhythmInfo = rhythm && port.info(rhythm.name);
-    const { alarms } = this.config;
-    return {
-      version: this.outside.version,
-      models: [
-        ...(info ? [{ ...info, trials: this.models.trials(), note: this.models.note }] : []),
-        ...(rhythmInfo ? [rhythmInfo] : []),
-      ],
-      limits: {
-        tachycardiaAboveBpm: alarms.tachycardia.aboveBpm,
-        bradycardiaBelowBpm: alarms.bradycardia.belowBpm,
-        inferenceDeadlineMs: this.config.inference.deadlineMs,
-      },
-    };
+    return aboutOf(this.outside.version, this.models, this.config);
   }
 
   private rotateLatency(): void {
@@ -368,29 +353,6 @@ export class Daemon {
     };
   }
 
-  private modelHealth(): ModelHealth | null {
-    const { beat, port } = this.models;
-    const info = beat && port.info(beat.name);
-    if (!beat) return null;
-    const stats = this.models.stats();
-    return {
-      name: info?.name ?? beat.name,
-      precision: info?.precision ?? '',
-      runtime: info?.runtime ?? '',
-      sha256: info?.sha256 ?? '',
-      trials: this.models.trials(),
-      respawns: stats.respawns,
-      timeouts: stats.timeouts,
-      lateAnswers: stats.lateAnswers,
-      memoryRestarts: stats.memoryRestarts,
-      unanswered: stats.dropped + stats.unavailable + stats.lost,
-      queued: stats.queued,
-      hostResidentMiB: stats.hostResidentMiB,
-      budgetMs: stats.budgetMs,
-      note: this.models.note,
-    };
-  }
-
   private healthInputs(): HealthInputs {
     return {
       watchdog: this.watchdog.verdict(),
@@ -399,7 +361,7 @@ export class Daemon {
         state: this.models.condition(),
         reason: this.models.reason,
       },
-      model: this.modelHealth(),
+      model: modelHealthOf(this.models),
       delivery: this.delivery.stats(),
       storeState: this.store.state,
       sensors: [...this.stations.values()].map(({ name, runtime }) => ({ name, online: runtime.isOnline })),

@@ -1,23 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createMemoryStore } from '../../src/daemon/memory-store.js';
 import { payloadJsonSchemas } from '../../src/delivery/payloads.js';
 import { Delivery, type DeliveryOptions } from '../../src/delivery/publisher.js';
 import type { Stage } from '../../src/domain/stage.js';
 import { type Consumer, startAedes, startConsumer, startProxy } from './support/brokers.js';
+import { closedAfterEach } from './support/keep.js';
 import { startMqtt5Broker } from './support/mqtt5-broker.js';
 import { change, collectLog, ManualTime, realClock, realTimers, settingsFor, tick, until } from './support/world.js';
 
-const open: Array<() => Promise<unknown>> = [];
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-function keep<T extends { close(): Promise<unknown> }>(thing: T): T {
-  open.push(() => thing.close());
-  return thing;
-}
+const { keep, afterwards } = closedAfterEach();
 
 function delivery(url: string, over: Partial<DeliveryOptions> = {}, mqtt: Record<string, unknown> = {}) {
   const { log, lines } = collectLog();
@@ -39,7 +33,7 @@ function delivery(url: string, over: Partial<DeliveryOptions> = {}, mqtt: Record
     if (!stopped) await made.stop();
     stopped = true;
   };
-  open.push(stop);
+  afterwards(stop);
   return { delivery: made, lines, stages, stop };
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createMemoryStore } from '../../src/daemon/memory-store.js';
 import { Delivery } from '../../src/delivery/publisher.js';
 import {
@@ -9,6 +9,7 @@ import {
   startMosquitto,
   startProxy,
 } from '../delivery/support/brokers.js';
+import { closedAfterEach } from '../delivery/support/keep.js';
 import { startMqtt5Broker } from '../delivery/support/mqtt5-broker.js';
 import {
   change,
@@ -23,14 +24,8 @@ import {
 
 /** Story 6 of the acceptance criteria: the topic that says whether slothd is there must be right. */
 
-const open: Array<() => Promise<unknown>> = [];
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-function keep<T extends { close(): Promise<unknown> }>(thing: T): T {
-  open.push(() => thing.close());
-  return thing;
-}
+const { keep, afterwards } = closedAfterEach();
+
 function daemon(url: string, mqtt: Record<string, unknown> = {}, clock: ManualTime | null = null) {
   const { log, lines } = collectLog();
   const delivery = new Delivery({
@@ -60,7 +55,7 @@ test.for(brokers)('$name: a cut link: offline, then online again', async ({ ther
   const proxy = keep(await startProxy(broker.port));
   const consumer = keep(await startConsumer(broker.url, version, [AVAILABILITY]));
   const { delivery } = daemon(proxy.url);
-  open.push(() => delivery.stop());
+  afterwards(() => delivery.stop());
   await delivery.start();
   await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
   for (let round = 0; round < 5; round++) {
@@ -83,7 +78,7 @@ async function powerCut({ version, start }: (typeof brokers)[number]): Promise<v
   await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
   proxy.mode = 'freeze';
   const after = daemon(broker.url);
-  open.push(() => after.delivery.stop());
+  afterwards(() => after.delivery.stop());
   await after.delivery.start();
   await until(() => after.delivery.stats().connected, 'the second life');
   const stopped = before.delivery.stop();
@@ -114,7 +109,7 @@ test.for(brokers)(
     const proxy = keep(await startProxy(broker.port));
     const consumer = keep(await startConsumer(broker.url, version, ['slothd/#']));
     const { delivery } = daemon(proxy.url, { ackTimeoutMs: 500 });
-    open.push(() => delivery.stop());
+    afterwards(() => delivery.stop());
     await delivery.start();
     await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
     proxy.mode = 'freeze';
@@ -133,7 +128,7 @@ test('whoever says offline while we are here is corrected, but not in a duel', a
   const broker = keep(await startAedes());
   const consumer = keep(await startConsumer(broker.url, 4, [AVAILABILITY]));
   const { delivery } = daemon(broker.url);
-  open.push(() => delivery.stop());
+  afterwards(() => delivery.stop());
   await delivery.start();
   await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
   const births = () => consumer.heard.filter(({ text }) => text === 'online').length;
@@ -150,7 +145,7 @@ test('whoever says offline while we are here is corrected, but not in a duel', a
 test('availability, states and discovery are said again on every connect, to a broker that forgot', async () => {
   const first = await startAedes();
   const { delivery } = daemon(first.url);
-  open.push(() => delivery.stop());
+  afterwards(() => delivery.stop());
   await delivery.start();
   delivery.sensorAvailability('chest', true);
   delivery.alarms('chest', []);
@@ -172,7 +167,7 @@ test('a second device with the same client id is named as the cause', async () =
   const broker = keep(await startMqtt5Broker());
   const one = daemon(broker.url, { clientId: 'same', reconnectMinMs: 2000, reconnectMaxMs: 2000 });
   const two = daemon(broker.url, { clientId: 'same' });
-  open.push(
+  afterwards(
     () => one.delivery.stop(),
     () => two.delivery.stop(),
   );
@@ -188,7 +183,7 @@ test('clock steps of +2 years and -10 minutes: no disconnect, nothing lost, no a
   const consumer = keep(await startConsumer(broker.url));
   const clock = Object.assign(new ManualTime(), { monotonicMs: () => performance.now() });
   const { delivery, lines } = daemon(broker.url, {}, clock);
-  open.push(() => delivery.stop());
+  afterwards(() => delivery.stop());
   await delivery.start();
   await until(() => delivery.stats().connected, 'the connection');
   const raise = (n: number) => delivery.alert(change(`n-${n}`), { arrivedAtMs: null }, []);

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openLevelStore } from '../../src/daemon/level-store.js';
 import { createMemoryStore } from '../../src/daemon/memory-store.js';
 import { Delivery } from '../../src/delivery/publisher.js';
@@ -14,6 +14,7 @@ import {
   startMosquitto,
   startProxy,
 } from '../delivery/support/brokers.js';
+import { closedAfterEach } from '../delivery/support/keep.js';
 import {
   change,
   collectLog,
@@ -27,14 +28,8 @@ import {
 
 /** Story 5 of the acceptance criteria: the broker is away, the link breaks, the daemon dies; every alert arrives. */
 
-const open: Array<() => Promise<unknown>> = [];
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-function keep<T extends { close(): Promise<unknown> }>(thing: T): T {
-  open.push(() => thing.close());
-  return thing;
-}
+const { keep, afterwards } = closedAfterEach();
+
 function daemon(url: string, store: KeyValueStore, mqtt: Record<string, unknown> = {}, time: ManualTime | null = null) {
   const { log } = collectLog();
   return new Delivery({
@@ -138,7 +133,7 @@ describe.each(brokers)('with $name', ({ there, start }) => {
   }) => {
     needsMosquitto(there, skip);
     const dir = await mkdtemp(join(tmpdir(), 'slothd-away-'));
-    open.push(() => rm(dir, { recursive: true, force: true }));
+    afterwards(() => rm(dir, { recursive: true, force: true }));
     const broker = keep(await start());
     const proxy = keep(await startProxy(broker.port));
     const consumer = keep(await startConsumer(broker.url));
@@ -188,7 +183,7 @@ test('a full outbox keeps alerts before vitals and says so', async () => {
     log,
     onOutboxFull: ({ full }) => fullness.push(full),
   });
-  open.push(() => delivery.stop());
+  afterwards(() => delivery.stop());
   await delivery.start();
   for (let n = 0; n < 1000; n++) {
     delivery.vitals('a', { hrBpm: 60, rrMs: [1000], rhythm: 'regular', quality: 'good', contact: true });
@@ -209,7 +204,7 @@ test('vitals that were kept arrive after the alerts that were kept', async () =>
   await gone.close();
   const store = createMemoryStore();
   const delivery = daemon(gone.url, store, { outbox: { keepVitals: true, replayPerSecond: 500 } });
-  open.push(() => delivery.stop());
+  afterwards(() => delivery.stop());
   await delivery.start();
   for (let n = 0; n < 30; n++) {
     delivery.vitals('a', { hrBpm: n, rrMs: [1000], rhythm: 'regular', quality: 'good', contact: true });
