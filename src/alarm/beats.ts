@@ -86,6 +86,31 @@ export class BeatHistory {
     return sum / n;
   }
 
+  /** Longest of the last `n` intervals; NaN unless all of them may be used. */
+  longestRrMs(n: number): number {
+    let longest = 0;
+    for (let back = 0; back < n; back++) {
+      if (!this.hasInterval(back)) return Number.NaN;
+      longest = Math.max(longest, this.rrMs(back));
+    }
+    return longest;
+  }
+
+  /** Standard deviation of the last `n` intervals by their mean; NaN unless all of them may be used. */
+  variation(n: number): number {
+    const mean = this.meanRrMs(n);
+    let squares = 0;
+    for (let back = 0; back < n; back++) squares += (this.rrMs(back) - mean) ** 2;
+    return Math.sqrt(squares / n) / mean;
+  }
+
+  /** Trusted beats later than `sinceMs`. */
+  countSince(sinceMs: StreamMs): number {
+    let count = 0;
+    for (let back = 0; back < this.count && this.tMs(back) > sinceMs; back++) if (this.isTrusted(back)) count++;
+    return count;
+  }
+
   /** Whether more than half of the last `n` intervals are shorter (or longer) than `limitMs`. */
   mostAreBeyond(n: number, limitMs: number, side: 'shorter' | 'longer'): boolean {
     let beyond = 0;

@@ -5,6 +5,7 @@ import type { StreamMs } from '../domain/clock.js';
 import type { Quality } from '../domain/quality.js';
 import type { Rhythm } from '../domain/rhythm.js';
 import { type CommandResult, Lifecycle } from './lifecycle.js';
+import type { Peers, Witness } from './peers.js';
 import type { InferenceCondition, Rule } from './rule.js';
 import { createRules } from './rules/registry.js';
 import type { AlarmSnapshot } from './snapshot.js';
@@ -36,6 +37,8 @@ export interface AlarmEngineOptions {
   capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
   /** The model behind alerts of this kind. */
   modelInfo(kind: AlertKind): ModelRef | null;
+  /** Other sensors on the same person; left out where there are none. */
+  readonly peers?: Peers | undefined;
 }
 
 /** A rate no heart has: the device's word for "none", or nonsense. */
@@ -51,7 +54,10 @@ export class AlarmEngine {
   private readonly lifecycle: Lifecycle;
   private readonly rules: Rule[];
 
+  private readonly sensor: string;
+
   constructor(options: AlarmEngineOptions) {
+    this.sensor = options.sensor;
     const created = createRules(options.settings, options.carriesBeats ?? true);
     this.rules = created.map(({ rule }) => rule);
     this.view = new AlarmView(options.settings.signal, options.silenceIsEvidence);
@@ -63,6 +69,7 @@ export class AlarmEngine {
       newId: () => options.newId(),
       capture: (fromMs, toMs) => options.capture(fromMs, toMs),
       modelInfo: (kind) => options.modelInfo(kind),
+      peers: options.peers,
     });
   }
 
@@ -90,6 +97,7 @@ export class AlarmEngine {
   /** A rhythm estimate, after the beats it is about. */
   rhythm(rhythm: Rhythm): void {
     if (!this.view.advance(rhythm.tMs)) return;
+    this.view.setRhythm(rhythm);
     for (const rule of this.rules) rule.rhythm?.(rhythm, this.view);
     this.lifecycle.evaluate();
   }
@@ -141,6 +149,16 @@ export class AlarmEngine {
   /** The open alerts, each as its last event said it, with the evidence of its first. */
   active(): readonly AlertChange[] {
     return this.lifecycle.active();
+  }
+
+  /** Whether an alert of this kind is open. */
+  tells(kind: AlertKind): boolean {
+    return this.lifecycle.tells(kind);
+  }
+
+  /** What this sensor can say for the other sensors of its person; null while its signal is not good. */
+  witness(): Witness | null {
+    return this.view.witness(this.sensor);
   }
 
   /** Somebody has seen the open alert of this kind: it sends no updates until then, but its end. */

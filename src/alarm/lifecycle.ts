@@ -1,8 +1,17 @@
 import type { AlarmSettings } from '../config/alarms.js';
-import type { AlertChange, AlertKind, AlertPriority, AlertValues, Evidence, ModelRef } from '../domain/alert.js';
+import type {
+  AlertChange,
+  AlertKind,
+  AlertPriority,
+  AlertValues,
+  Evidence,
+  ModelRef,
+  SensorWord,
+} from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 import { OpenAlert, restoreAlert } from './open-alert.js';
-import type { Finding, Rule } from './rule.js';
+import { heldBackBy, type Peers } from './peers.js';
+import { type Finding, type Rule, round1 } from './rule.js';
 import type { AlarmSnapshot } from './snapshot.js';
 import { explainedBy } from './subsumption.js';
 import type { AlarmView } from './view.js';
@@ -38,6 +47,7 @@ export interface LifecycleOptions {
   newId(): string;
   capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
   modelInfo(kind: AlertKind): ModelRef | null;
+  readonly peers?: Peers | undefined;
 }
 
 /** One kind's place: its rule, and the alert that may be open. */
@@ -57,6 +67,9 @@ interface Slot {
   flaps: number;
 }
 
+/** The rate a sensor names for itself among those of its person. */
+const OWN_RATE_INTERVALS = 6;
+const OWN_RATE_FRESH_MS = 3_000;
 /** How long before the onset the waveform of an alert begins. */
 const LEAD_IN_MS = 2_000;
 
@@ -96,6 +109,10 @@ export class Lifecycle {
   evaluate(): void {
     for (const orphan of this.orphans.splice(0)) this.emitEnd(orphan, 'disabled', {});
     for (const slot of this.slots) this.step(slot);
+  }
+
+  tells(kind: AlertKind): boolean {
+    return Boolean(this.byKind.get(kind)?.alert);
   }
 
   active(): AlertChange[] {
@@ -178,7 +195,7 @@ export class Lifecycle {
       case 'present':
         slot.standing = true;
         if (slot.alert) this.maybeUpdate(slot.alert, rule);
-        else if (slot.snoozedUntilMs <= nowMs) this.raise(slot);
+        else if (slot.snoozedUntilMs <= nowMs) this.raiseUnlessHeld(slot);
         if (slot.alert) slot.alert.seenMs = nowMs;
         break;
       case 'holding':
@@ -200,11 +217,27 @@ export class Lifecycle {
     }
   }
 
-  private raise(slot: Slot): void {
+  /** Several sensors on one person raise one alert, and none that a better witness contradicts. */
+  private raiseUnlessHeld(slot: Slot): void {
+    const { peers, view, settings } = this.options;
+    const { rule } = slot;
+    const finding = rule.finding(view);
+    if (peers && rule.needs === 'good-signal') {
+      const { rateBpm, longestMs } = finding.values;
+      const claim = {
+        kind: rule.kind,
+        rateBpm: typeof rateBpm === 'number' ? rateBpm : undefined,
+        longestMs: typeof longestMs === 'number' ? longestMs : undefined,
+      };
+      if (heldBackBy(claim, peers, settings.signal.crossCheck) !== null) return;
+    }
+    this.raise(slot, finding);
+  }
+
+  private raise(slot: Slot, finding: Finding): void {
     const { sensor, view, settings } = this.options;
     const { nowMs } = view;
     const { rule, priority } = slot;
-    const finding = rule.finding(view);
     const onsetMs = Math.min(finding.onsetMs, nowMs);
     if (nowMs - slot.endedMs <= settings.storm.withinMs) slot.flaps++;
     else if (nowMs - slot.endedMs >= settings.storm.calmMs) slot.flaps = 0;
@@ -276,7 +309,27 @@ export class Lifecycle {
     const fromMs = Math.max(onsetMs - LEAD_IN_MS, view.nowMs - signalMs);
     const signal = signalMs > 0 ? capture(fromMs, view.nowMs) : undefined;
     const rrMs = view.beats.lastRrMs(rrCount);
-    return { ...(rrMs.length > 0 ? { rrMs } : {}), ...(signal ? { signal } : {}) };
+    const sensors = this.options.peers ? this.words(this.options.peers) : [];
+    return {
+      ...(rrMs.length > 0 ? { rrMs } : {}),
+      ...(signal ? { signal } : {}),
+      ...(sensors.length > 1 ? { sensors } : {}),
+    };
+  }
+
+  /** What the sensors of this person show, this one first. */
+  private words(peers: Peers): SensorWord[] {
+    const { sensor, view } = this.options;
+    const own = {
+      sensor,
+      source: view.lastSource ?? 'rr',
+      rateBpm: view.rateBpm(OWN_RATE_INTERVALS, OWN_RATE_FRESH_MS),
+    };
+    return [own, ...peers.witnesses()].map(({ sensor: name, source, rateBpm }) => ({
+      sensor: name,
+      source,
+      rateBpm: Number.isNaN(rateBpm) ? null : round1(rateBpm),
+    }));
   }
 
   private model(kind: AlertKind, finding: Finding): ModelRef | null {

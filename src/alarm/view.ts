@@ -2,7 +2,9 @@ import type { AlarmSettings } from '../config/alarms.js';
 import type { Beat, BeatSource } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { Quality, QualityState } from '../domain/quality.js';
+import { RHYTHM_VERDICT_BEATS, type Rhythm } from '../domain/rhythm.js';
 import { BeatHistory } from './beats.js';
+import type { Witness } from './peers.js';
 
 /** The detector's delay is believed up to this, so that asystole is told within 4.3 s of the last beat. */
 const LONGEST_DELAY_MS = 200;
@@ -11,6 +13,15 @@ const DELAY_FADE = 0.9;
 const LONGEST_BARE_RR_MS = 3_000;
 /** Ticks come every 100 ms: a step this long means that we did not run, not that the sensor was silent. */
 const STALL_MS = 5_000;
+/** A sensor bears witness for others of its person once its own signal has been good for this long. */
+const WITNESS_AFTER_MS = 10_000;
+/** What it says rests on so many of its last intervals, the newest beat no older than this. */
+const WITNESS_INTERVALS = 6;
+const WITNESS_FRESH_MS = 3_000;
+/** Below this the intervals are even: sinus rhythm at rest varies by 2 to 8 %, a pulse that drops beats by far more. */
+const STEADY_VARIATION = 0.1;
+const WITNESS_RHYTHM_MS = 30_000;
+
 /** A device's own rate is renewed about once a second. */
 const DEVICE_RATE_FRESH_MS = 5_000;
 
@@ -31,7 +42,10 @@ export class AlarmView {
   goodSinceMs: StreamMs | null = null;
   /** How late the detector tells of a beat, at worst of late. */
   detectorDelayMs = 0;
-  private lastSource: BeatSource | null = null;
+  /** Where the beats come from; null before the first. */
+  lastSource: BeatSource | null = null;
+  private afibScore = Number.NaN;
+  private rhythmAtMs: StreamMs = Number.NEGATIVE_INFINITY;
   private deviceBpm = Number.NaN;
   private deviceBpmAtMs: StreamMs = Number.NEGATIVE_INFINITY;
   private lastTickMs: StreamMs = Number.NEGATIVE_INFINITY;
@@ -62,6 +76,23 @@ export class AlarmView {
   /** Whether `rateBpm` speaks of beats and not of the device's word. */
   rateIsFromBeats(freshMs: number): boolean {
     return this.dataUntilMs - this.lastBeatMs <= freshMs;
+  }
+
+  /** A witness for other sensors of the person; null while the signal is not good, or not yet for long enough. */
+  witness(sensor: string): Witness | null {
+    const { beats, lastSource, goodSinceMs } = this;
+    if (!this.signalGood || goodSinceMs === null || lastSource === null) return null;
+    if (this.nowMs - goodSinceMs < WITNESS_AFTER_MS) return null;
+    const rateBpm = this.rateIsFromBeats(WITNESS_FRESH_MS) ? 60_000 / beats.meanRrMs(WITNESS_INTERVALS) : Number.NaN;
+    return {
+      sensor,
+      source: lastSource,
+      rateBpm,
+      steady: beats.variation(WITNESS_INTERVALS) < STEADY_VARIATION,
+      beatsWithin: (withinMs) => beats.countSince(this.dataUntilMs - withinMs),
+      longestRrMs: beats.longestRrMs(WITNESS_INTERVALS),
+      afibScore: this.nowMs - this.rhythmAtMs <= WITNESS_RHYTHM_MS ? this.afibScore : Number.NaN,
+    };
   }
 
   /**
@@ -132,6 +163,12 @@ export class AlarmView {
     this.beats.push(whole ? beat : { ...beat, rrMs: null }, trusted);
     const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, beat.decidedAtMs - beat.tMs));
     this.detectorDelayMs = Math.max(delay, this.detectorDelayMs * DELAY_FADE);
+  }
+
+  setRhythm({ tMs, label, score, windowBeats }: Rhythm): void {
+    if (label === 'unknown' || windowBeats < RHYTHM_VERDICT_BEATS) return;
+    this.afibScore = score;
+    this.rhythmAtMs = tMs;
   }
 
   setDeviceRate(tMs: StreamMs, hrBpm: number): void {

@@ -47,6 +47,12 @@ export const alarmSettingsSchema = z.strictObject({
         .max(60_000)
         .default(2_500)
         .describe('A hole in the data longer than this breaks every count of beats and of silence, ms.'),
+      crossCheck: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether a sensor on the same person (`person`) whose good signal plainly contradicts a health alert holds it back.',
+        ),
     })
     .prefault({})
     .describe('What counts as signal good enough to judge a heart by.'),

@@ -22,6 +22,7 @@ import type { DurableStore } from './level-store.js';
 import { type MeasuredStore, measuredStore } from './measured-store.js';
 import { aboutOf, modelHealthOf } from './model-report.js';
 import type { Models } from './models.js';
+import { Persons } from './persons.js';
 import { refreshMetrics } from './refresh-metrics.js';
 import { Station } from './station.js';
 
@@ -56,6 +57,7 @@ export class Daemon {
   readonly latency: LatencyBook;
   readonly metrics = new Metrics();
   private readonly stations = new Map<string, Station>();
+  private readonly persons = new Persons();
   private readonly watchdog: Watchdog;
   private readonly machine = new Machine();
   private readonly systemd: SystemdNotifier;
@@ -205,6 +207,7 @@ export class Daemon {
       stages: this.latency.of(settings.name),
       metrics: this.metrics,
       events: () => this.web?.events ?? null,
+      persons: this.persons,
       onAlert: (change, { alarms, runtime }) => this.desk.take(change, alarms, runtime.current?.causeMs ?? null),
       onOnline: (sensor, online) => this.online(sensor, online),
     });
@@ -245,8 +248,9 @@ export class Daemon {
   private showVitals(): void {
     this.heartbeats.look();
     if (this.models.beat) this.tellAlarmsOfInference();
-    for (const { name, vitals, runtime } of this.stations.values()) {
-      const now = vitals.take(runtime.current);
+    for (const { name, person, vitals, runtime } of this.stations.values()) {
+      const worn = this.persons.vitals(person);
+      const now = { ...vitals.take(runtime.current), ...(worn ? { person: worn } : {}) };
       const { quality, ...rest } = now;
       if (runtime.isOnline) this.delivery.vitals(name, { ...rest, quality: quality.state });
       this.web?.events.emit('vitals', { sensor: name, online: runtime.isOnline, ...now });

@@ -13,6 +13,7 @@ import type { Metrics } from '../watch/metrics.js';
 import { BeatClassifier } from './beat-classifier.js';
 import type { Outside } from './daemon.js';
 import type { Models } from './models.js';
+import type { Persons } from './persons.js';
 import type { RhythmModelUse } from './rhythm-path.js';
 import { SensorRuntime } from './sensor-runtime.js';
 import { TraceFeed } from './trace-feed.js';
@@ -45,6 +46,8 @@ export interface StationOptions {
   readonly metrics: Metrics;
   /** Where live pictures go; null while the web server is off. */
   readonly events: () => EventStream | null;
+  /** The sensors of the same person, among which this one will be. */
+  readonly persons: Persons;
   readonly onAlert: (change: AlertChange, station: Station) => void;
   readonly onOnline: (sensor: string, online: boolean) => void;
 }
@@ -52,6 +55,7 @@ export interface StationOptions {
 /** One configured sensor with all that belongs to it: link, pipeline, alarms, vitals, live trace. */
 export class Station {
   readonly name: string;
+  readonly person: string | null;
   readonly carries: Carries;
   readonly alarms: AlarmEngine;
   readonly runtime: SensorRuntime;
@@ -65,6 +69,7 @@ export class Station {
     const format = findFormat(settings.format);
     const merged = mergeSensorAlarms(config.alarms, settings.alarms);
     this.name = settings.name;
+    this.person = settings.person ?? null;
     this.carries = format.carries(settings.options);
     this.alarms = new AlarmEngine({
       sensor: this.name,
@@ -74,6 +79,7 @@ export class Station {
       newId: outside.newId,
       capture: (fromMs, toMs) => this.runtime.current?.capture(fromMs, toMs),
       modelInfo: (kind) => modelInfoOf(models, kind),
+      peers: options.persons.peersOf(this.name, this.person),
     });
     this.runtime = new SensorRuntime({
       settings,
@@ -109,6 +115,13 @@ export class Station {
         },
       },
     });
+    options.persons.add(this);
+  }
+
+  /** The state of the signal and the rate shown now. */
+  now() {
+    const { quality, hrBpm } = this.vitals.peek(this.runtime.current);
+    return { quality: quality.state, hrBpm };
   }
 
   /** Whether beats of this sensor are looked at by the beat model. */

@@ -23,6 +23,16 @@ const evidenceSchema = z
       })
       .optional()
       .describe('A few seconds of the waveform around the event.'),
+    sensors: z
+      .array(
+        z.looseObject({
+          sensor: z.string(),
+          source: z.enum(['ecg', 'ppg', 'rr']),
+          rateBpm: z.number().nullable(),
+        }),
+      )
+      .optional()
+      .describe('What each sensor on the same person showed, its own first; only where there are several.'),
     omitted: z
       .literal(true)
       .optional()
@@ -107,6 +117,14 @@ export const vitalsSchema = z
     contact: z.boolean().nullable().describe('Whether the sensor touches the body; null where it cannot tell.'),
     spo2Percent: z.number().nullable().optional(),
     batteryPercent: z.number().nullable().optional(),
+    person: z
+      .looseObject({
+        name: z.string(),
+        hrBpm: z.number().nullable(),
+        from: z.string().nullable().describe('The sensor with the best signal of those worn; null while none is good.'),
+      })
+      .optional()
+      .describe('Who wears the sensor and their heart rate; only where somebody wears several sensors.'),
   })
   .describe('What a sensor shows now. Topic <root>/<sensor>/vitals, QoS 0, not retained, once a second.');
 export type VitalsPayload = z.infer<typeof vitalsSchema>;
@@ -178,6 +196,8 @@ export interface Vitals {
   readonly contact: boolean | null;
   readonly spo2Percent?: number | null;
   readonly batteryPercent?: number | null;
+  /** Who wears it, where they wear several sensors, and the rate of the best of them. */
+  readonly person?: { readonly name: string; readonly hrBpm: number | null; readonly from: string | null };
 }
 
 /** What the daemon tells of itself; the queue and the clock are filled in here. More fields may be added. */
@@ -223,7 +243,7 @@ export function isoFromWallMs(wallMs: number): string {
 /** An alert event as JSON text, less `latencyMs` and `replayed`, which are known only when it is sent. */
 export function alertBodyJson(change: AlertChange, node: string, wall: WallTime): string {
   const at = (tMs: StreamMs) => isoFromWallMs(wall.toWallMs(tMs));
-  const { rrMs, signal } = change.evidence;
+  const { rrMs, signal, sensors } = change.evidence;
   return JSON.stringify({
     schema: 'slothd.alert.v1',
     id: change.id,
@@ -251,6 +271,7 @@ export function alertBodyJson(change: AlertChange, node: string, wall: WallTime)
             },
           }
         : {}),
+      ...(sensors ? { sensors } : {}),
     },
     model: change.model,
   });

@@ -45,6 +45,16 @@ export interface Evidence {
     readonly unit: string;
     readonly samples: readonly number[];
   };
+  /** What each sensor on the same person showed at the decision, its own first; only where there are several. */
+  readonly sensors?: readonly SensorWord[];
+}
+
+/** One sensor's word in the evidence of an alert. */
+export interface SensorWord {
+  readonly sensor: string;
+  readonly source: 'ecg' | 'ppg' | 'rr';
+  /** null where it has no fresh rate. */
+  readonly rateBpm: number | null;
 }
 
 export interface ModelRef {

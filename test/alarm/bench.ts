@@ -1,4 +1,5 @@
 import { AlarmEngine, type AlarmSnapshot } from '../../src/alarm/engine.js';
+import type { Peers } from '../../src/alarm/peers.js';
 import { type AlarmSettings, alarmSettingsSchema } from '../../src/config/alarms.js';
 import type { AlertChange, AlertKind, Evidence } from '../../src/domain/alert.js';
 import type { Beat, BeatClass } from '../../src/domain/beat.js';
@@ -35,6 +36,8 @@ export class Bench {
     readonly capture: (fromMs: number, toMs: number) => Evidence['signal'] | undefined = () => undefined,
     private readonly tickMs = 100,
     private readonly silenceIsEvidence?: boolean,
+    private readonly peers?: Peers,
+    readonly sensor = 'chest',
   ) {
     this.nextTickMs = tickMs;
     this.engine = this.create(settings);
@@ -42,7 +45,8 @@ export class Bench {
 
   create(settings: AlarmSettings): AlarmEngine {
     return new AlarmEngine({
-      sensor: 'chest',
+      sensor: this.sensor,
+      peers: this.peers,
       settings,
       carriesBeats: this.carriesBeats,
       silenceIsEvidence: this.silenceIsEvidence,

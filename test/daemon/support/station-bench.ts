@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { configSchema } from '../../../src/config/schema.js';
 import type { Models } from '../../../src/daemon/models.js';
+import { Persons } from '../../../src/daemon/persons.js';
 import { Station } from '../../../src/daemon/station.js';
 import type { AlertChange } from '../../../src/domain/alert.js';
 import type { Clock, Timers } from '../../../src/domain/clock.js';
@@ -37,13 +38,17 @@ export interface StationBenchOptions {
   readonly alarms?: Record<string, unknown>;
   readonly link: Link;
   readonly time: Clock & Timers;
+  readonly name?: string;
+  readonly person?: string;
+  /** Several sensors on one person share it. */
+  readonly persons?: Persons;
 }
 
 /** One sensor of the daemon, wired as the daemon wires it, with everything it says written down. */
 export function benchStation({ format = 'protocentral', options = {}, link, time, ...rest }: StationBenchOptions) {
-  const { alarms, ...settings } = rest;
+  const { alarms, persons = new Persons(), name = 'chest', ...settings } = rest;
   const config = configSchema.parse({
-    sensors: [{ name: 'chest', format, options, link: { type: 'tcp', host: 'bench', port: 1 }, ...settings }],
+    sensors: [{ name, format, options, link: { type: 'tcp', host: 'bench', port: 1 }, ...settings }],
     alarms: alarms ?? {},
   });
   const alerts: AlertChange[] = [];
@@ -70,6 +75,7 @@ export function benchStation({ format = 'protocentral', options = {}, link, time
     },
     models: NO_MODELS,
     stages: { record: () => undefined },
+    persons,
     metrics,
     events: () => null,
     onAlert: (change) => alerts.push(change),
@@ -92,8 +98,10 @@ export function benchStation({ format = 'protocentral', options = {}, link, time
 }
 
 /** A station on a link and a time that the test plays. */
-export function manualStation(options: Omit<StationBenchOptions, 'link' | 'time'> = {}) {
-  const time = new ManualTime();
+export function manualStation({
+  time = new ManualTime(),
+  ...options
+}: Omit<StationBenchOptions, 'link' | 'time'> & { time?: ManualTime } = {}) {
   const link = new FakeLink();
   const bench = benchStation({ ...options, link, time });
   const tick = () => {
