@@ -6,7 +6,7 @@ import type { Quality } from '../domain/quality.js';
 import type { Rhythm } from '../domain/rhythm.js';
 import { type CommandResult, Lifecycle } from './lifecycle.js';
 import type { Peers, Witness } from './peers.js';
-import type { InferenceCondition, Rule } from './rule.js';
+import type { DeviceCondition, InferenceCondition, Rule } from './rule.js';
 import { createRules } from './rules/registry.js';
 import type { AlarmSnapshot } from './snapshot.js';
 import { AlarmView } from './view.js';
@@ -138,6 +138,13 @@ export class AlarmEngine {
   inference(tMs: StreamMs, condition: InferenceCondition, reason: string): void {
     if (!this.view.advance(tMs)) return;
     for (const rule of this.rules) rule.inference?.(tMs, condition, reason);
+    this.lifecycle.evaluate();
+  }
+
+  /** How the device does from `tMs` on. Never called (a replay): its rules stay silent. */
+  device(tMs: StreamMs, condition: DeviceCondition): void {
+    if (!this.view.advance(tMs)) return;
+    for (const rule of this.rules) rule.device?.(tMs, condition);
     this.lifecycle.evaluate();
   }
 

@@ -39,12 +39,22 @@ export interface Rule {
   scores?(beat: Beat, scores: BeatScores, view: AlarmView): void;
   rhythm?(rhythm: Rhythm, view: AlarmView): void;
   inference?(tMs: StreamMs, condition: InferenceCondition, reason: string): void;
+  device?(tMs: StreamMs, condition: DeviceCondition): void;
   state(view: AlarmView): RuleState;
   finding(view: AlarmView): Finding;
   /** Values of the whole episode for the alert's end, where the last finding does not tell them. */
   summary?(): AlertValues;
   /** Forget all evidence: a higher kind explains it. */
   reset(): void;
+}
+
+/** How the device does that all sensors share, as far as an alarm is concerned. */
+export interface DeviceCondition {
+  /** Alerts were given up for want of room, and there is no room yet. */
+  readonly outboxFull: boolean;
+  /** Alerts given up since the start. */
+  readonly shedAlerts: number;
+  readonly clockSynced: boolean;
 }
 
 /** How the model is doing, as far as an alarm is concerned. */

@@ -300,6 +300,25 @@ export const alarmSettingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('The model answers too late to be of use.'),
+  'outbox-full': z
+    .strictObject({
+      ...common('medium'),
+      clearMs: durationMs(10_000, HOUR_MS, 'How long there must be room again before the alert ends, ms.'),
+    })
+    .prefault({})
+    .describe('The broker was away for so long that alerts had to be given up; raised on every sensor.'),
+  'clock-unsynced': z
+    .strictObject({
+      ...common('low'),
+      sustainMs: durationMs(
+        600_000,
+        DAY_MS,
+        'How long the clock must be unsynchronised before the alert, ms; a start without network takes its time.',
+      ),
+      clearMs: durationMs(10_000, HOUR_MS, 'How long the clock must be synchronised before the alert ends, ms.'),
+    })
+    .prefault({})
+    .describe("The device's clock is not known to be set, so times may be wrong; raised on every sensor."),
 });
 
 export type AlarmSettings = z.infer<typeof alarmSettingsSchema>;

@@ -231,6 +231,12 @@ export class Daemon {
     }
   }
 
+  private tellAlarmsOfDevice(): void {
+    const { full: outboxFull, shedAlerts } = this.delivery.stats().outbox;
+    const condition = { outboxFull, shedAlerts, clockSynced: this.outside.clock.synced() };
+    for (const { alarms } of this.stations.values()) alarms.device(this.nowMs(), condition);
+  }
+
   // --- rounds ---
 
   private tick(): void {
@@ -248,6 +254,7 @@ export class Daemon {
   private showVitals(): void {
     this.heartbeats.look();
     if (this.models.beat) this.tellAlarmsOfInference();
+    this.tellAlarmsOfDevice();
     for (const { name, person, vitals, runtime } of this.stations.values()) {
       const worn = this.persons.vitals(person);
       const now = { ...vitals.take(runtime.current), ...(worn ? { person: worn } : {}) };

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import {
   hasMosquitto,
   needsMosquitto,
@@ -14,9 +14,15 @@ import {
 } from '../delivery/support/brokers.js';
 import { tick, until } from '../delivery/support/world.js';
 
-/** Story 5, its last part: kill -9 in mid-traffic. `npm run soak:outbox` runs a thousand rounds of it. */
+/**
+ * Story 5, its last part: kill -9 in mid-traffic. `npm run soak:outbox` runs a thousand rounds of it, prints what came of
+ * them and keeps it in bench/results/outbox-soak.json.
+ */
 
+const SOAK = process.env.SLOTHD_SOAK_ROUNDS !== undefined;
 const ROUNDS = Number(process.env.SLOTHD_SOAK_ROUNDS ?? 6);
+/** What each broker saw, for the report of a soak. */
+const report: Record<string, Record<string, number>> = {};
 const CHILD = join(import.meta.dirname, 'support/outbox-child.mjs');
 const DIST = join(import.meta.dirname, '../../dist/delivery/publisher.js');
 
@@ -44,7 +50,14 @@ const brokers = [
   { name: 'mosquitto', there: hasMosquitto, start: () => startMosquitto('max_queued_messages 0') },
 ];
 
-describe.each(brokers)('with $name', ({ there, start }) => {
+afterAll(async () => {
+  if (!SOAK || Object.keys(report).length === 0) return;
+  const { save } = await import(join(import.meta.dirname, '../../bench/lib/report.mjs'));
+  save('outbox-soak', { command: 'npm run soak:outbox', brokers: report });
+  console.log(JSON.stringify(report, null, 2));
+});
+
+describe.each(brokers)('with $name', ({ name, there, start }) => {
   test(
     `${ROUNDS} rounds of SIGKILL: nothing lost, duplicates only under the same id, order kept per sensor`,
     async ({ skip }) => {
@@ -54,13 +67,19 @@ describe.each(brokers)('with $name', ({ there, start }) => {
       const broker = await start();
       const proxy = await startProxy(broker.port);
       const consumer = await startConsumer(broker.url, 4, ['slothd/pi/+/alert']);
+      const startedMs = performance.now();
+      let cuts = 0;
       try {
         for (let round = 0; round < ROUNDS; round++) {
           const before = consumer.heard.length;
           const { child, err } = life(dir, proxy.url, 'raise');
           await until(() => consumer.heard.length > before || child.exitCode !== null, 'the first alert', 20_000);
           expect(child.exitCode, err()).toBe(null);
-          if (round % 3 === 1) proxy.cut();
+          if (round % 3 === 1) {
+            proxy.cut();
+            cuts++;
+          }
+          if (SOAK && round % 100 === 99) console.log(`${name}: ${round + 1} of ${ROUNDS} rounds`);
           await tick(10 + ((round * 37) % 120));
           child.kill('SIGKILL');
           await ended(child);
@@ -81,6 +100,15 @@ describe.each(brokers)('with $name', ({ there, start }) => {
         }
         // Everything up to what was stored, and whatever the broker had before the store did.
         const missing = Array.from({ length: counter }, (_, i) => i + 1).filter((n) => !seen.has(n));
+        report[name] = {
+          rounds: ROUNDS,
+          linkCuts: cuts,
+          alertsStored: counter,
+          alertsReceived: seen.size,
+          duplicatesUnderTheSameId: consumer.heard.length - seen.size,
+          lost: missing.length,
+          seconds: Math.round((performance.now() - startedMs) / 1000),
+        };
         expect(missing).toEqual([]);
         expect(counter).toBeGreaterThan(ROUNDS * 5);
         for (const parity of [0, 1]) {

@@ -3,6 +3,8 @@ import type { Link, LinkHandlers, OpenLink } from '../../src/sensor/links/link.j
 
 /** Time that a test moves by hand; delayed calls run in order when it passes them. */
 export class ManualTime implements Clock, Timers {
+  /** What `synced` says of the wall clock. */
+  isSynced = true;
   private now = 1000;
   private readonly queue: { at: number; run: () => void }[] = [];
 
@@ -15,7 +17,7 @@ export class ManualTime implements Clock, Timers {
   }
 
   synced(): boolean {
-    return true;
+    return this.isSynced;
   }
 
   after(delayMs: number, run: () => void): () => void {

@@ -4,6 +4,7 @@ import type { Rule } from '../rule.js';
 import { Asystole } from './asystole.js';
 import { AtrialFibrillation } from './atrial-fibrillation.js';
 import { bradycardia } from './bradycardia.js';
+import { ClockUnsynced } from './clock-unsynced.js';
 import { ContactOff } from './contact-off.js';
 import { extremeBradycardia } from './extreme-bradycardia.js';
 import { extremeTachycardia } from './extreme-tachycardia.js';
@@ -11,6 +12,7 @@ import { FrequentEctopy } from './frequent-ectopy.js';
 import { InferenceDown } from './inference-down.js';
 import { InferenceSlow } from './inference-slow.js';
 import { NoData } from './no-data.js';
+import { OutboxFull } from './outbox-full.js';
 import { Pause } from './pause.js';
 import { PoorSignal } from './poor-signal.js';
 import { tachycardia } from './tachycardia.js';
@@ -36,6 +38,8 @@ const RULES: readonly Entry[] = [
   { kind: 'poor-signal', create: (s) => new PoorSignal(s['poor-signal']) },
   { kind: 'inference-down', create: (s) => new InferenceDown(s['inference-down']) },
   { kind: 'inference-slow', create: (s) => new InferenceSlow(s['inference-slow']) },
+  { kind: 'outbox-full', create: (s) => new OutboxFull(s['outbox-full']) },
+  { kind: 'clock-unsynced', create: (s) => new ClockUnsynced(s['clock-unsynced']) },
   { kind: 'asystole', needsBeats: true, create: (s) => new Asystole(s.asystole) },
   {
     kind: 'ventricular-tachycardia',

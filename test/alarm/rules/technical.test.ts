@@ -117,3 +117,37 @@ describe('inference-down and inference-slow', () => {
     expect(new Bench().start().run(120_000, 70).changes).toEqual([]);
   });
 });
+
+describe('the device itself', () => {
+  const fine = { outboxFull: false, shedAlerts: 0, clockSynced: true };
+
+  it('outbox-full stands while alerts are given up, and says how many', () => {
+    const bench = new Bench().start().run(5_000, 70);
+    bench.engine.device(bench.nowMs, fine);
+    bench.engine.device(bench.nowMs, { ...fine, outboxFull: true, shedAlerts: 3 });
+    expect(bench.news('outbox-full')).toMatchObject([
+      { category: 'technical', priority: 'medium', onsetMs: bench.nowMs, values: { shedAlerts: 3 } },
+    ]);
+    bench.engine.device(bench.nowMs, { ...fine, outboxFull: true, shedAlerts: 40 });
+    bench.engine.device(bench.nowMs, { ...fine, shedAlerts: 41 });
+    bench.run(9_000, 70);
+    expect(bench.ends('outbox-full')).toEqual([]);
+    bench.run(2_000, 70);
+    expect(bench.ends('outbox-full')).toMatchObject([{ values: { shedAlerts: 41, endReason: 'cleared' } }]);
+  });
+
+  it('clock-unsynced waits for its time, and a start without network is none', () => {
+    const bench = new Bench().start();
+    bench.engine.device(bench.nowMs, { ...fine, clockSynced: false });
+    bench.run(599_000, 70);
+    bench.engine.device(bench.nowMs, fine);
+    bench.engine.device(bench.nowMs, { ...fine, clockSynced: false });
+    bench.run(599_000, 70);
+    expect(bench.changes).toEqual([]);
+    bench.run(2_000, 70);
+    expect(bench.news('clock-unsynced')).toHaveLength(1);
+    bench.engine.device(bench.nowMs, fine);
+    bench.run(11_000, 70);
+    expect(bench.ends('clock-unsynced')).toHaveLength(1);
+  });
+});
