@@ -29,13 +29,31 @@ export function labCommand(): Command {
     .option('--folds <n>', "folds by patient, if not the recipe's; 0 trains only the model itself", whole)
     .option('--seed <n>', 'seed of weights, sampling and augmentation', whole, 0)
     .option('--epochs <n>', "epochs, if not the recipe's", whole)
+    .option('--resume', 'go on with a training of the same settings that was stopped or killed')
+    .option(
+      '--patience <n>',
+      'beat-ecg: stop after so many epochs without a better validation loss, keep the best',
+      whole,
+    )
+    .option('--class-weights <list>', 'beat-ecg: what an error on N, S and V weighs, such as 1,2,1', weights)
     .option('--backend <name>', 'native, wasm or auto', 'auto')
     .action((options: WithModel<TrainArguments>) => of(options).train(options));
   verb(lab, 'prune')
-    .description('Prune a trained model by magnitude while training it on (PolynomialDecay).')
+    .description('Prune a trained model while training it on: single weights by magnitude, or whole channels.')
     .option('--from <dir>', 'the trained model (.slothd/lab/<model>/float)')
     .option('--out <dir>', 'where the pruned model goes (.slothd/lab/<model>/pruned)')
     .option('--sparsity <share>', "share of each kernel's weights that become zero, if not the recipe's", share)
+    .addOption(
+      new Option('--schedule <name>', 'how the sparsity rises').choices(['PolynomialDecay', 'ConstantSparsity']),
+    )
+    .option('--layer <name=share>', 'sparsity of one layer; may be given again', layerShare)
+    .option(
+      '--channels <share>',
+      'take out this share of the channels of every layer that can lose some, then fine-tune',
+      share,
+    )
+    .option('--channels-of <name=share>', 'the same for one layer; may be given again', layerShare)
+    .option('--resume', 'go on with a pruning of the same settings that was stopped or killed')
     .option('--folds <n>', 'beat-ecg: folds by patient for its own offsets; 0 keeps those of the float model', whole)
     .option('--backend <name>', 'native, wasm or auto', 'auto')
     .action((options: WithModel<PruneArguments>) => of(options).prune(options));
@@ -90,6 +108,18 @@ function whole(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is needed');
   return value;
+}
+
+function weights(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (!values.every((value) => value > 0)) throw new InvalidArgumentError('positive numbers with commas are needed');
+  return values;
+}
+
+function layerShare(text: string, before: Readonly<Record<string, number>> = {}): Record<string, number> {
+  const [name, value] = text.split('=');
+  if (!name || value === undefined) throw new InvalidArgumentError('a layer and a share are needed, such as conv1=0.5');
+  return { ...before, [name]: share(value) };
 }
 
 function share(text: string): number {

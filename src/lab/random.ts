@@ -2,10 +2,14 @@
 export type Random = () => number;
 
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
+  return randomFrom({ at: seed >>> 0 });
+}
+
+/** The same stream with its state in the caller's hands, so that a checkpoint can keep it. */
+export function randomFrom(state: { at: number }): Random {
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
+    state.at = (state.at + 0x6d2b79f5) >>> 0;
+    let t = state.at;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;

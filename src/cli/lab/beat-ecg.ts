@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
 
 const NAME = 'beat-ecg';
 const load = () => labImport(() => import('../../lab/models/beat-ecg/index.js'));
@@ -12,25 +12,29 @@ async function dataOptions({ data }: DataOptions) {
 
 /** N, S or V of every beat of an ECG lead: trained on DS1 and svdb, tested on DS2. */
 export const beatEcg: LabModel = {
-  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, ...options }) {
+  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, classWeights, ...options }) {
+    await announceBackend(backend);
     const { trainBeatEcg } = await load();
     const { bar, onProgress } = reporter();
     const training = await trainBeatEcg({
       ...(await dataOptions(options)),
-      ...{ outFolder: out, folds, seed, backend, onProgress },
-      recipe: epochs ? { epochs } : {},
+      ...{ outFolder: out, folds, seed, backend, onProgress, resume: options.resume, patience: options.patience },
+      recipe: { ...(epochs && { epochs }), ...(classWeights && { classWeights }) },
     });
     bar.end();
     say(`${out}: trained on ${training.trainedOn.length} records with ${training.backend}`);
     say(JSON.stringify(training.validation, null, 1));
   },
 
-  async prune({ from, out = workFolder(NAME, 'pruned'), sparsity = 0.8, folds = 5, backend, ...options }) {
+  async prune({ from, out = workFolder(NAME, 'pruned'), backend, layer, channels, channelsOf, ...options }) {
+    await announceBackend(backend);
+    const { sparsity, schedule, folds, resume } = options;
     const { pruneBeatEcg } = await load();
     const { bar, onProgress } = reporter();
     const training = await pruneBeatEcg({
       ...(await dataOptions(options)),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, sparsity, folds, backend, onProgress },
+      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
+      ...{ sparsity, schedule, layers: layer, channels: channels ?? channelsOf, folds, resume },
     });
     bar.end();
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);

@@ -14,14 +14,23 @@ export interface TrainArguments extends DataOptions {
   readonly seed: number;
   readonly epochs?: number;
   readonly backend: 'auto';
+  readonly resume?: boolean;
+  readonly patience?: number;
+  readonly classWeights?: readonly number[];
 }
 
 export interface PruneArguments extends DataOptions {
   readonly from?: string;
   readonly out?: string;
   readonly sparsity?: number;
+  readonly schedule?: 'PolynomialDecay' | 'ConstantSparsity';
+  /** Sparsity of single layers. */
+  readonly layer?: Readonly<Record<string, number>>;
+  readonly channels?: number;
+  readonly channelsOf?: Readonly<Record<string, number>>;
   readonly folds?: number;
   readonly backend: 'auto';
+  readonly resume?: boolean;
 }
 
 export interface QuantizeArguments extends DataOptions {
@@ -73,9 +82,22 @@ export async function labImport<T>(load: () => Promise<T>): Promise<T> {
 export function reporter() {
   const bar = new ProgressBar();
   const onProgress = ({ stage, done, of, epoch }: LabProgress) =>
-    bar.show(stage, done, of, epoch ? `epoch ${epoch.epoch} loss ${epoch.loss.toFixed(4)}` : '');
+    bar.show(stage, done, of, epoch ? epochNote(epoch) : '');
   const onReading = (done: number, of: number, what: string) => onProgress({ stage: `reading ${what}`, done, of });
   return { bar, onProgress, onReading };
+}
+
+function epochNote({ epoch, loss, validation }: NonNullable<LabProgress['epoch']>): string {
+  const unseen = validation
+    ? ` validation ${validation.loss.toFixed(4)} (${(100 * validation.accuracy).toFixed(1)} %)`
+    : '';
+  return `epoch ${epoch} loss ${loss.toFixed(4)}${unseen}`;
+}
+
+/** One line on what the lab computes with, before it does. */
+export async function announceBackend(backend: 'auto'): Promise<void> {
+  const { openBackend } = await labImport(() => import('../../lab/backend.js'));
+  process.stderr.write(`computing with ${(await openBackend(backend)).description}\n`);
 }
 
 export function say(text: string): void {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { RhythmTestFigures } from '../../lab/models/rhythm-rr/index.js';
-import { type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
 
 const NAME = 'rhythm-rr';
 const load = () => labImport(() => import('../../lab/models/rhythm-rr/index.js'));
@@ -15,12 +15,13 @@ async function dataOptions({ data }: DataOptions, database: string) {
 /** Atrial fibrillation from 60 RR intervals: trained on ltafdb and nsr2db, tested on afdb and mitdb. */
 export const rhythmRr: LabModel = {
   async train({ out = workFolder(NAME, 'float'), folds = 3, seed, epochs, backend, ...options }) {
+    await announceBackend(backend);
     const { trainRhythmRr, RHYTHM_RR_RECIPE } = await load();
     const { bar, onProgress } = reporter();
     const { sequence, features } = RHYTHM_RR_RECIPE;
     const training = await trainRhythmRr({
       ...(await dataOptions(options, 'ltafdb')),
-      ...{ outFolder: out, folds, seed, backend, onProgress },
+      ...{ outFolder: out, folds, seed, backend, onProgress, resume: options.resume },
       recipe: epochs ? { sequence: { ...sequence, epochs }, features: { ...features, epochs } } : {},
     });
     bar.end();
@@ -28,12 +29,15 @@ export const rhythmRr: LabModel = {
     say(JSON.stringify(training.validation, null, 1));
   },
 
-  async prune({ from, out = workFolder(NAME, 'pruned'), sparsity = 0.7, backend, ...options }) {
+  async prune({ from, out = workFolder(NAME, 'pruned'), backend, layer, channels, channelsOf, ...options }) {
+    await announceBackend(backend);
+    const { sparsity, schedule, resume } = options;
     const { pruneRhythmRr } = await load();
     const { bar, onProgress } = reporter();
     const training = await pruneRhythmRr({
       ...(await dataOptions(options, 'ltafdb')),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, sparsity, backend, onProgress },
+      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
+      ...{ sparsity, schedule, layers: layer, channels: channels ?? channelsOf, resume },
     });
     bar.end();
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);

@@ -12,6 +12,9 @@ export interface ChannelPruningOptions {
   readonly multipleOf?: number;
 }
 
+/** Channels are left in groups of this many: 8-bit kernels take four at a time. */
+export const CHANNEL_GROUP = 4;
+
 export interface PrunedLayer {
   readonly name: string;
   readonly before: number;

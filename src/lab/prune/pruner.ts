@@ -1,4 +1,5 @@
 import type { Parameter } from '../train/adamw.js';
+import type { Resumable } from '../train/checkpoint.js';
 import type { PruningSchedule } from './schedules.js';
 
 /** Masks of one training: which weights stay zero. */
@@ -13,23 +14,34 @@ export interface LayerSparsity {
  * steps the smallest weights of each kernel get a mask, and masked weights are held at zero until the next update.
  * Hook `step` into the training; the model that results is an ordinary one (nothing to strip but the masks).
  */
-export class MagnitudePruner {
+export class MagnitudePruner implements Resumable {
   private readonly masks = new Map<string, Uint8Array>();
 
   /**
-   * @param schedule for every kernel that `prunes` accepts
+   * @param schedule for every kernel that `prunes` accepts, or one for each by its name
    * @param prunes which weights take part; kernels by default (biases and normalizations never pay)
    */
   constructor(
-    private readonly schedule: PruningSchedule,
+    private readonly schedule: PruningSchedule | ((parameter: Parameter) => PruningSchedule),
     private readonly prunes: (parameter: Parameter) => boolean = ({ decays }) => decays,
   ) {}
 
+  save(): unknown {
+    return [...this.masks].map(([name, mask]) => [name, Buffer.from(mask).toString('base64')]);
+  }
+
+  restore(saved: unknown): void {
+    this.masks.clear();
+    for (const [name, mask] of saved as [string, string][])
+      this.masks.set(name, new Uint8Array(Buffer.from(mask, 'base64')));
+  }
+
   /** After each optimizer step: renews the masks where the schedule says so, and zeroes what is masked. */
   step(step: number, parameters: readonly Parameter[]): void {
-    const { update, sparsity } = this.schedule.at(step);
+    const { schedule } = this;
     for (const parameter of parameters) {
       if (!this.prunes(parameter)) continue;
+      const { update, sparsity } = (typeof schedule === 'function' ? schedule(parameter) : schedule).at(step);
       if (update) this.masks.set(parameter.name, maskOf(parameter.values, sparsity));
       const mask = this.masks.get(parameter.name);
       if (!mask) continue;

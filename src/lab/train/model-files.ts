@@ -40,7 +40,7 @@ export async function loadModel(folder: string): Promise<tf.LayersModel> {
 }
 
 /** Replaces a file whole or not at all. */
-async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
+export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
   await writeFile(`${file}.new`, content);
   await rename(`${file}.new`, file);
 }

@@ -1,13 +1,26 @@
-import { seededRandom } from '../random.js';
+import { randomFrom } from '../random.js';
+import type { Resumable } from './checkpoint.js';
 
 /** A small seeded generator, so that a training is the same each time on the same backend. */
-export class Random {
+export class Random implements Resumable {
   /** Uniform in [0, 1). */
   readonly uniform: () => number;
+  private readonly state: { at: number };
   private spareNormal = Number.NaN;
 
   constructor(seed: number) {
-    this.uniform = seededRandom(seed);
+    this.state = { at: seed >>> 0 };
+    this.uniform = randomFrom(this.state);
+  }
+
+  save(): unknown {
+    return [this.state.at, Number.isNaN(this.spareNormal) ? null : this.spareNormal];
+  }
+
+  restore(saved: unknown): void {
+    const [at, spare] = saved as [number, number | null];
+    this.state.at = at;
+    this.spareNormal = spare ?? Number.NaN;
   }
 
   /** Uniform integer in [0, n). */

@@ -94,7 +94,7 @@ describe('beat-ecg in the lab', () => {
   it('prunes while training on, to the sparsity asked for, and still knows its beats', async () => {
     const copy = await fitNetwork(train, recipe, 0);
     expect(kernelSparsity(copy.model)).toBe(0);
-    await fitPruned(copy, train, { ...recipe, stepsPerEpoch: 12 }, 0, 0.8);
+    await fitPruned(copy, train, { ...recipe, stepsPerEpoch: 12 }, 0, { sparsity: 0.8 });
     expect(kernelSparsity(copy.model)).toBeGreaterThan(0.795);
     expect(kernelSparsity(copy.model)).toBeLessThan(0.805);
     expect(composite(score(copy, unseen), NO_OFFSETS)).toBeGreaterThan(0.85);

@@ -120,7 +120,7 @@ describe('training rhythm-rr', () => {
     const { fitted: read } = await loadTraining(folder);
     await rm(folder, { recursive: true });
     expect([...score(read, unseen, 50)[0]!.scores]).toEqual([...score(fitted, unseen, 50)[0]!.scores]);
-    await fitPruned(read, train, RECIPE, 3, 0.5);
+    await fitPruned(read, train, RECIPE, 3, { sparsity: 0.5 });
     const weights = read.model.trainableWeights
       .filter(({ originalName }) => originalName.includes('kernel'))
       .map((weight) => [...weight.read().dataSync()]);

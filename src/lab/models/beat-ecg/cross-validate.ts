@@ -1,4 +1,7 @@
 import type { BeatRecord } from '../../data/beat-records.js';
+import type { PruningWish } from '../../prune/plan.js';
+import type { PhaseHistory } from '../../train/history.js';
+import type { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { patientFolds } from './data.js';
 import type { ScoredRecord } from './decide.js';
@@ -10,8 +13,11 @@ export interface CrossValidationOptions {
   readonly recipe: BeatEcgRecipe;
   readonly seed: number;
   readonly folds: number;
-  /** Also prune each fold's model to this sparsity, and score the pruned one. */
-  readonly sparsity?: number;
+  /** Also prune each fold's model, and score the pruned one. */
+  readonly pruning?: PruningWish;
+  /** Where the folds' states are kept, so that a killed making goes on. */
+  readonly checkpoints?: Checkpoints;
+  readonly patience?: number;
   onEpoch?(fold: number, report: EpochReport): void | Promise<void>;
 }
 
@@ -19,24 +25,36 @@ export interface CrossValidated {
   /** Every record, scored by the model that never saw its patient. */
   readonly float: ScoredRecord[];
   readonly pruned: ScoredRecord[] | null;
+  readonly history: readonly PhaseHistory[];
 }
 
 /** Trains once per fold on the other folds' patients. */
 export async function crossValidate(options: CrossValidationOptions): Promise<CrossValidated> {
-  const { records, recipe, seed, folds, sparsity, onEpoch } = options;
+  const { records, recipe, seed, folds, pruning, checkpoints, patience, onEpoch } = options;
   const foldOf = patientFolds(records, folds);
   const float: ScoredRecord[] = [];
   const pruned: ScoredRecord[] = [];
+  const history: PhaseHistory[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const train = records.filter((_, i) => foldOf[i] !== fold);
     const test = records.filter((_, i) => foldOf[i] === fold);
-    const fitted = await fitNetwork(train, recipe, seed, (report) => onEpoch?.(fold, report));
+    const control = (phase: string) => ({
+      validateOn: test,
+      ...(checkpoints && { checkpoint: checkpoints.of(phase) }),
+      patience,
+    });
+    const report = (epoch: EpochReport) => onEpoch?.(fold, epoch);
+    const name = `fold ${fold + 1}`;
+    const fitted = await fitNetwork(train, recipe, seed, report, control(`fold-${fold + 1}`));
+    history.push({ phase: name, epochs: fitted.history ?? [] });
     float.push(...score(fitted, test));
-    if (sparsity !== undefined) {
-      await fitPruned(fitted, train, recipe, seed, sparsity, (report) => onEpoch?.(fold, report));
+    if (pruning) {
+      const { patience: _, ...controls } = control(`fold-${fold + 1}-pruned`);
+      const epochs = await fitPruned(fitted, train, recipe, seed, pruning, report, controls);
+      history.push({ phase: `${name}, pruning`, epochs });
       pruned.push(...score(fitted, test));
     }
     fitted.model.dispose();
   }
-  return { float, pruned: sparsity === undefined ? null : pruned };
+  return { float, pruned: pruning ? pruned : null, history };
 }

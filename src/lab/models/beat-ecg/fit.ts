@@ -1,18 +1,36 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
-import type { BeatRecord } from '../../data/beat-records.js';
-import { MagnitudePruner } from '../../prune/pruner.js';
-import { PolynomialDecay } from '../../prune/schedules.js';
-import { type EpochReport, predict, trainModel } from '../../train/loop.js';
+import { type BeatRecord, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
+import { type PruningWish, plannedPruner } from '../../prune/plan.js';
+import type { CheckpointOptions } from '../../train/keeper.js';
+import {
+  type EpochReport,
+  predict,
+  type TrainControl,
+  trainModel,
+  type Validation,
+  validationOfLogits,
+} from '../../train/loop.js';
+import { seedDropout } from '../../train/seeded-dropout.js';
 import { featureConstants, standardised } from './data.js';
 import type { ScoredRecord } from './decide.js';
-import { beatEcgNetwork } from './network.js';
-import { BEAT_ECG_PRUNING, type BeatEcgRecipe } from './recipe.js';
+import { beatEcgNetwork, LABELS } from './network.js';
+import { BEAT_ECG_PRUNING, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { BeatSampler } from './sampling.js';
 
 export interface Fitted {
   readonly model: tf.LayersModel;
   readonly preprocessing: BeatEcgPreprocessing;
+  /** Loss and validation by epoch, where it was trained here. */
+  readonly history?: readonly EpochReport[];
+}
+
+/** How a fit is watched, stopped early and taken up again. */
+export interface FitControl {
+  /** People who are not trained on, for the validation curve. */
+  readonly validateOn?: readonly BeatRecord[];
+  readonly patience?: number;
+  readonly checkpoint?: CheckpointOptions;
 }
 
 export type OnEpoch = (report: EpochReport) => void | Promise<void>;
@@ -23,12 +41,14 @@ export async function fitNetwork(
   recipe: BeatEcgRecipe,
   seed: number,
   onEpoch?: OnEpoch,
+  control: FitControl = {},
 ): Promise<Fitted> {
   const preprocessing = featureConstants(records);
   const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed);
   const model = beatEcgNetwork(seed);
-  await trainModel(model, () => sampler.next(), recipe, { onEpoch });
-  return { model, preprocessing };
+  const hooks = { onEpoch, ...watching(control, preprocessing), states: [sampler] };
+  const { history } = await trainModel(model, () => sampler.next(), recipe, hooks);
+  return { model, preprocessing, history };
 }
 
 /** Prunes a trained network while training it on. Changes the model in place. */
@@ -37,28 +57,68 @@ export async function fitPruned(
   records: readonly BeatRecord[],
   recipe: BeatEcgRecipe,
   seed: number,
-  sparsity: number,
+  wish: PruningWish,
   onEpoch?: OnEpoch,
-): Promise<void> {
-  const { epochs, peakLearningRate, initialSparsity, frequency, begin, end } = BEAT_ECG_PRUNING;
+  control: FitControl = {},
+): Promise<readonly EpochReport[]> {
+  const { epochs, peakLearningRate } = BEAT_ECG_PRUNING;
   const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 7919);
-  const steps = epochs * recipe.stepsPerEpoch;
-  const beginStep = Math.round(begin * steps);
-  // The last update falls on the last step of the schedule, so the final sparsity is reached exactly.
-  const endStep = beginStep + frequency * Math.max(1, Math.floor((end * steps - beginStep) / frequency));
-  const schedule = new PolynomialDecay({
-    initialSparsity: Math.min(initialSparsity, sparsity),
-    finalSparsity: sparsity,
-    beginStep,
-    endStep,
-    frequency,
-  });
-  const pruner = new MagnitudePruner(schedule);
+  const names = model.trainableWeights.map((weight) => weight.originalName);
+  const pruner = plannedPruner(wish, BEAT_ECG_PRUNING, epochs * recipe.stepsPerEpoch, names);
   const settings = { ...recipe, epochs, peakLearningRate };
-  await trainModel(model, () => sampler.next(), settings, {
+  seedDropout(model, seed);
+  const { history } = await trainModel(model, () => sampler.next(), settings, {
     onEpoch,
     onStep: (step, weights) => pruner.step(step, weights),
+    ...watching(control, preprocessing),
+    states: [sampler, pruner],
   });
+  return history;
+}
+
+/** Trains a network on as it is: what one that lost channels needs. Changes the model in place. */
+export async function fitTuned(
+  { model, preprocessing }: Fitted,
+  records: readonly BeatRecord[],
+  recipe: BeatEcgRecipe,
+  seed: number,
+  onEpoch?: OnEpoch,
+  control: FitControl = {},
+): Promise<readonly EpochReport[]> {
+  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 104729);
+  seedDropout(model, seed + 1);
+  const hooks = { onEpoch, ...watching(control, preprocessing), states: [sampler] };
+  const { history } = await trainModel(model, () => sampler.next(), { ...recipe, ...BEAT_ECG_TUNING }, hooks);
+  return history;
+}
+
+/** Every so many beats of the people left out: enough for a curve, and it costs little beside an epoch. */
+const VALIDATE_EVERY = 7;
+
+/** The controls of a training from those of a fit. */
+function watching({ validateOn, patience, checkpoint }: FitControl, preprocessing: BeatEcgPreprocessing): TrainControl {
+  return {
+    ...(checkpoint && { checkpoint }),
+    ...(patience !== undefined && { patience }),
+    ...(validateOn && { validate: validator(standardised(validateOn, preprocessing)) }),
+  };
+}
+
+/** Loss and accuracy over beats of class N, S and V. */
+function validator(records: readonly BeatRecord[]): (model: tf.LayersModel) => Validation {
+  const picked = records.flatMap((record) =>
+    Array.from(record.classes.keys(), (beat) => ({ record, beat })).filter(
+      ({ beat }) => beat % VALIDATE_EVERY === 0 && record.classes[beat]! < LABELS.length,
+    ),
+  );
+  const windows = new Float32Array(picked.length * WINDOW_VALUES);
+  const features = new Float32Array(picked.length * FEATURE_COUNT);
+  picked.forEach(({ record, beat }, at) => {
+    windows.set(record.windows.subarray(beat * WINDOW_VALUES, (beat + 1) * WINDOW_VALUES), at * WINDOW_VALUES);
+    features.set(record.features.subarray(beat * FEATURE_COUNT, (beat + 1) * FEATURE_COUNT), at * FEATURE_COUNT);
+  });
+  const truth = picked.map(({ record, beat }) => record.classes[beat]!);
+  return (model) => validationOfLogits(predict(model, [windows, features], picked.length), truth);
 }
 
 /** What a model says of every beat of some records (features as read from them, not standardised). */

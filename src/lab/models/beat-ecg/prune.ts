@@ -1,21 +1,33 @@
+import * as tf from '@tensorflow/tfjs';
 import { type BackendName, openBackend } from '../../backend.js';
 import type { LabProgress } from '../../progress.js';
+import { CHANNEL_GROUP, type PrunedLayer, pruneChannels } from '../../prune/channel.js';
 import { kernelSparsity } from '../../prune/kernel-sparsity.js';
+import type { PruningWish } from '../../prune/plan.js';
+import { type PhaseHistory, saveHistory } from '../../train/history.js';
+import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, loadTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
 import { type BeatEcgDataOptions, loadTrainingRecords } from './data.js';
 import { chooseOffsets } from './decide.js';
-import { fitPruned } from './fit.js';
-import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
+import { fitPruned, fitTuned } from './fit.js';
+import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { DEFAULT_FOLDS, names, validationOf } from './train.js';
 
 export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
   /** Folder of the training to start from. */
   readonly modelFolder: string;
   readonly outFolder: string;
-  /** Share of each kernel's weights that become zero, 0.8 unless told. */
+  /** Share of each kernel's weights that become zero: 0.8 unless told, 0 where only channels go. */
   readonly sparsity?: number;
+  readonly schedule?: PruningWish['schedule'];
+  /** Sparsity of single layers. */
+  readonly layers?: PruningWish['layers'];
+  /** Share of channels and units to take out before: of every layer that can lose some, or by layer. */
+  readonly channels?: number | Readonly<Record<string, number>>;
+  /** Go on with a pruning of the same settings that was stopped. */
+  readonly resume?: boolean;
   readonly backend?: BackendName | 'auto';
   /** Folds that train and prune anew to choose the pruned model's own offsets; 0 keeps the float model's. */
   readonly folds?: number;
@@ -24,9 +36,16 @@ export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
 
 /** Prunes a trained beat-ecg while training it on, with its own offsets, and saves it beside. DS2 is never read. */
 export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEcgTraining> {
-  const { modelFolder, outFolder, sparsity = 0.8, folds = DEFAULT_FOLDS, onProgress } = options;
+  const { modelFolder, outFolder, channels, schedule, layers, resume = false, onProgress } = options;
+  const sparsity = options.sparsity ?? (channels === undefined ? 0.8 : 0);
+  const folds = options.folds ?? (channels === undefined ? DEFAULT_FOLDS : 0);
+  if (channels !== undefined && folds > 0)
+    throw new Error('offsets of a model that loses channels are not cross-validated: use --folds 0');
+  const wish = { sparsity, ...(schedule && { schedule }), ...(layers && { layers }) };
   const { description } = await openBackend(options.backend ?? 'auto');
-  const { fitted, training } = await loadTraining(modelFolder);
+  const loaded = await loadTraining(modelFolder);
+  const { training } = loaded;
+  let { fitted } = loaded;
   const recipe: BeatEcgRecipe = { ...BEAT_ECG_RECIPE, ...(training.recipe as Partial<BeatEcgRecipe>) };
   const { seed } = training;
   const records = await loadTrainingRecords({
@@ -34,31 +53,68 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
 
+  const checkpoints = new Checkpoints(outFolder, resume, {
+    seed,
+    recipe,
+    wish,
+    channels,
+    folds,
+    records: names(records),
+  });
+  await checkpoints.begin();
+  const history: PhaseHistory[] = [];
   const foldEpochs = recipe.epochs + BEAT_ECG_PRUNING.epochs;
-  const of = folds * foldEpochs + BEAT_ECG_PRUNING.epochs;
+  const prunes = sparsity > 0 || Object.keys(layers ?? {}).length > 0;
+  const tuningEpochs = channels === undefined ? 0 : BEAT_ECG_TUNING.epochs;
+  const of = folds * foldEpochs + tuningEpochs + (prunes ? BEAT_ECG_PRUNING.epochs : 0);
   let { logitOffsets, validation } = training;
   if (folds > 0) {
     let done = 0;
     const onEpoch = (fold: number, epoch: EpochReport) =>
       onProgress?.({ stage: `fold ${fold + 1} of ${folds}`, done: ++done, of, epoch });
-    const { pruned } = await crossValidate({ records, recipe, seed, folds, sparsity, onEpoch });
+    const { pruned, history: ofFolds } = await crossValidate({
+      ...{ records, recipe, seed, folds, pruning: wish, checkpoints, onEpoch },
+    });
+    history.push(...ofFolds);
     // Pruning shifts what the net expects of the classes; offsets of the float model do not fit it.
     logitOffsets = chooseOffsets(pruned!);
     validation = validationOf(pruned!, folds, logitOffsets);
   }
-  await fitPruned(fitted, records, recipe, seed, sparsity, (epoch) =>
-    onProgress?.({ stage: 'all patients', done: folds * foldEpochs + epoch.epoch, of, epoch }),
-  );
+  const report = (stage: string, before: number) => (epoch: EpochReport) =>
+    onProgress?.({ stage, done: before + epoch.epoch, of, epoch });
+  let channelsLeft: readonly PrunedLayer[] | undefined;
+  if (channels !== undefined) {
+    const smaller = await pruneChannels(tf, fitted.model, { sparsity: channels, multipleOf: CHANNEL_GROUP });
+    fitted.model.dispose();
+    fitted = { ...fitted, model: smaller.model };
+    channelsLeft = smaller.layers;
+    const tuning = { checkpoint: checkpoints.of('channels') };
+    const epochs = await fitTuned(fitted, records, recipe, seed, report('fine-tuning', 0), tuning);
+    history.push({ phase: 'fine-tuning after channels were taken out', epochs });
+  }
+  if (prunes) {
+    const onEpoch = report('all patients', folds * foldEpochs + tuningEpochs);
+    const epochs = await fitPruned(fitted, records, recipe, seed, wish, onEpoch, {
+      checkpoint: checkpoints.of('model'),
+    });
+    history.push({ phase: 'pruning', epochs });
+  }
   const result: BeatEcgTraining = {
     ...training,
     backend: description,
     sparsity: kernelSparsity(fitted.model),
     logitOffsets,
     validation,
-    recipe: { ...recipe, pruning: { schedule: 'PolynomialDecay', sparsity, ...BEAT_ECG_PRUNING } },
+    recipe: {
+      ...recipe,
+      ...(channelsLeft && { channels: { wanted: channels, left: channelsLeft, ...BEAT_ECG_TUNING } }),
+      ...(prunes && { pruning: { schedule: 'PolynomialDecay', ...wish, ...BEAT_ECG_PRUNING } }),
+    },
     trainedOn: names(records),
   };
   await saveTraining(outFolder, fitted, result);
+  await saveHistory(outFolder, history);
+  await checkpoints.clear();
   fitted.model.dispose();
   return result;
 }

@@ -52,3 +52,6 @@ export const BEAT_ECG_PRUNING = {
   begin: 0.05,
   end: 0.7,
 } as const;
+
+/** After channels were taken out the net is trained on as long as it was trained at first, a little more gently. */
+export const BEAT_ECG_TUNING = { epochs: 12, peakLearningRate: 2e-3 } as const;

@@ -1,5 +1,6 @@
 import { BEAT_ECG_INPUT_SHAPES } from '../../../inference/windows/beat-ecg.js';
 import { type BeatRecord, CLASSES, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
+import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
 import { Random } from '../../train/random.js';
 import { LABELS } from './network.js';
@@ -17,7 +18,7 @@ interface Pool {
  * Draws training batches: a class by its share, a database by its share, then every record that has the class with equal
  * odds and any of its beats; so one patient with two thousand ectopic beats counts as one patient.
  */
-export class BeatSampler {
+export class BeatSampler implements Resumable {
   private readonly random: Random;
   /** By class (N, S, V), then by database (svdb first). */
   private readonly pools: readonly (readonly Pool[])[][];
@@ -48,6 +49,14 @@ export class BeatSampler {
       targets: new Float32Array(batchSize * LABELS.length),
       size: batchSize,
     };
+  }
+
+  save(): unknown {
+    return this.random.save();
+  }
+
+  restore(saved: unknown): void {
+    this.random.restore(saved);
   }
 
   /** The next batch, in buffers that are used again. */

@@ -1,10 +1,12 @@
 import { type BackendName, openBackend } from '../../backend.js';
 import type { BeatRecord } from '../../data/beat-records.js';
 import type { LabProgress } from '../../progress.js';
+import { type PhaseHistory, saveHistory } from '../../train/history.js';
+import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadTrainingRecords } from './data.js';
+import { type BeatEcgDataOptions, loadTrainingRecords, patientFolds } from './data.js';
 import { chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRecord } from './decide.js';
 import { figuresOf } from './evaluate.js';
 import { fitNetwork } from './fit.js';
@@ -18,6 +20,13 @@ export interface TrainBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
   readonly backend?: BackendName | 'auto';
   /** Folds of the cross-validation that chooses the offsets; 0 trains the shipped model only, offsets all 0. */
   readonly folds?: number;
+  /** Go on with a training of the same settings that was stopped. */
+  readonly resume?: boolean;
+  /**
+   * Epochs without a better validation loss after which a training stops, keeping its best epoch. The model itself then
+   * leaves out one fold's patients, to validate on; null, the default, trains all epochs of the recipe on all patients.
+   */
+  readonly patience?: number | null;
   onProgress?(progress: LabProgress): void;
 }
 
@@ -28,7 +37,7 @@ export const DEFAULT_FOLDS = 5;
  * for patients not trained on; then one model is trained on all of them and saved. DS2 is never read.
  */
 export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEcgTraining> {
-  const { outFolder, seed = 0, folds = DEFAULT_FOLDS, onProgress } = options;
+  const { outFolder, seed = 0, folds = DEFAULT_FOLDS, resume = false, patience, onProgress } = options;
   const recipe = { ...BEAT_ECG_RECIPE, ...options.recipe };
   const { description } = await openBackend(options.backend ?? 'auto');
   const records = await loadTrainingRecords({
@@ -36,20 +45,32 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
 
+  const checkpoints = new Checkpoints(outFolder, resume, { seed, recipe, folds, records: names(records) });
+  await checkpoints.begin();
+  const stopping = typeof patience === 'number' ? { patience } : {};
+  const history: PhaseHistory[] = [];
   const epochs = (folds + 1) * recipe.epochs;
   const progress = (stage: string, before: number) => (epoch: EpochReport) =>
     onProgress?.({ stage, done: before + epoch.epoch, of: epochs, epoch });
   let logitOffsets: LogitOffsets = NO_OFFSETS;
   let validation: unknown = null;
   if (folds > 0) {
-    const { float } = await crossValidate({
-      ...{ records, recipe, seed, folds },
+    const { float, history: ofFolds } = await crossValidate({
+      ...{ records, recipe, seed, folds, checkpoints, ...stopping },
       onEpoch: (fold, epoch) => progress(`fold ${fold + 1} of ${folds}`, fold * recipe.epochs)(epoch),
     });
+    history.push(...ofFolds);
     logitOffsets = chooseOffsets(float);
     validation = validationOf(float, folds, logitOffsets);
   }
-  const fitted = await fitNetwork(records, recipe, seed, progress('all patients', folds * recipe.epochs));
+  const validationFold = patientFolds(records, Math.max(2, folds || DEFAULT_FOLDS));
+  const leftOut = records.filter((_, i) => stopping.patience !== undefined && validationFold[i] === 0);
+  const trainedOn = records.filter((record) => !leftOut.includes(record));
+  const fitted = await fitNetwork(trainedOn, recipe, seed, progress('all patients', folds * recipe.epochs), {
+    checkpoint: checkpoints.of('model'),
+    ...(leftOut.length > 0 && { validateOn: leftOut, ...stopping }),
+  });
+  history.push({ phase: 'all patients', epochs: fitted.history ?? [] });
   const training: BeatEcgTraining = {
     model: 'beat-ecg',
     seed,
@@ -58,10 +79,12 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     preprocessing: fitted.preprocessing,
     logitOffsets,
     recipe,
-    trainedOn: names(records),
+    trainedOn: names(trainedOn),
     validation,
   };
   await saveTraining(outFolder, fitted, training);
+  await saveHistory(outFolder, history);
+  await checkpoints.clear();
   fitted.model.dispose();
   return training;
 }

@@ -1,17 +1,20 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { RhythmRrPreprocessing } from '../../../inference/windows/rhythm-rr.js';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
-import { MagnitudePruner } from '../../prune/pruner.js';
-import { PolynomialDecay } from '../../prune/schedules.js';
+import { type PruningWish, plannedPruner } from '../../prune/plan.js';
+import type { CheckpointOptions } from '../../train/keeper.js';
 import { type EpochReport, trainModel } from '../../train/loop.js';
+import { seedDropout } from '../../train/seeded-dropout.js';
 import { featureConstants } from './data.js';
 import { featureHead, joinHeads, sequenceHead } from './network.js';
-import { RHYTHM_RR_PRUNING, type RhythmRrRecipe } from './recipe.js';
+import { RHYTHM_RR_PRUNING, RHYTHM_RR_TUNING, type RhythmRrRecipe } from './recipe.js';
 import { type Half, RhythmSampler } from './sampling.js';
 
 export interface Fitted {
   readonly model: tf.LayersModel;
   readonly preprocessing: RhythmRrPreprocessing;
+  /** Loss by epoch of both halves, where it was trained here. */
+  readonly history?: readonly EpochReport[];
 }
 
 export type OnEpoch = (report: EpochReport) => void | Promise<void>;
@@ -27,8 +30,10 @@ export async function fitNetwork(
   recipe: RhythmRrRecipe,
   seed: number,
   onEpoch?: OnEpoch,
+  checkpointOf?: (half: string) => CheckpointOptions | undefined,
 ): Promise<Fitted> {
   const preprocessing = featureConstants(records, seed);
+  const history: EpochReport[] = [];
   const train = async (model: tf.LayersModel, half: Exclude<Half, 'both'>, before: number) => {
     const settings = recipe[half];
     const sampler = new RhythmSampler(records, recipe.augmentation, {
@@ -37,14 +42,19 @@ export async function fitNetwork(
       half,
       preprocessing,
     });
-    await trainModel(model, () => sampler.next(), settings, {
+    const result = await trainModel(model, () => sampler.next(), settings, {
+      checkpoint: checkpointOf?.(half),
+      states: [sampler],
       onEpoch: (report) => onEpoch?.({ ...report, epoch: before + report.epoch, epochs: fitEpochs(recipe) }),
     });
+    history.push(
+      ...result.history.map((epoch) => ({ ...epoch, epoch: before + epoch.epoch, epochs: fitEpochs(recipe) })),
+    );
     return model;
   };
   const features = await train(featureHead(seed), 'features', 0);
   const sequence = await train(sequenceHead(seed), 'sequence', recipe.features.epochs);
-  return { model: joinHeads(sequence, features, recipe.featureShare), preprocessing };
+  return { model: joinHeads(sequence, features, recipe.featureShare), preprocessing, history };
 }
 
 /** Prunes a trained network while training it on, both halves together. Changes the model in place. */
@@ -53,10 +63,11 @@ export async function fitPruned(
   records: readonly RhythmRecord[],
   recipe: RhythmRrRecipe,
   seed: number,
-  sparsity: number,
+  wish: PruningWish,
   onEpoch?: OnEpoch,
-): Promise<void> {
-  const { epochs, peakLearningRate, initialSparsity, frequency, begin, end } = RHYTHM_RR_PRUNING;
+  checkpoint?: CheckpointOptions,
+): Promise<readonly EpochReport[]> {
+  const { epochs, peakLearningRate } = RHYTHM_RR_PRUNING;
   const settings = { ...recipe.sequence, epochs, peakLearningRate };
   const sampler = new RhythmSampler(records, recipe.augmentation, {
     seed: seed + 7919,
@@ -64,21 +75,33 @@ export async function fitPruned(
     half: 'both',
     preprocessing,
   });
-  const steps = epochs * settings.stepsPerEpoch;
-  const beginStep = Math.round(begin * steps);
-  // The last update falls on the last step of the schedule, so the final sparsity is reached exactly.
-  const endStep = beginStep + frequency * Math.max(1, Math.floor((end * steps - beginStep) / frequency));
-  const pruner = new MagnitudePruner(
-    new PolynomialDecay({
-      initialSparsity: Math.min(initialSparsity, sparsity),
-      finalSparsity: sparsity,
-      beginStep,
-      endStep,
-      frequency,
-    }),
-  );
-  await trainModel(model, () => sampler.next(), settings, {
+  const names = model.trainableWeights.map((weight) => weight.originalName);
+  const pruner = plannedPruner(wish, RHYTHM_RR_PRUNING, epochs * settings.stepsPerEpoch, names);
+  seedDropout(model, seed);
+  const { history } = await trainModel(model, () => sampler.next(), settings, {
     onEpoch,
     onStep: (step, weights) => pruner.step(step, weights),
+    ...(checkpoint && { checkpoint }),
+    states: [sampler, pruner],
   });
+  return history;
+}
+
+/** Trains a network on as it is: what one that lost channels needs. Changes the model in place. */
+export async function fitTuned(
+  { model, preprocessing }: Fitted,
+  records: readonly RhythmRecord[],
+  recipe: RhythmRrRecipe,
+  seed: number,
+  onEpoch?: OnEpoch,
+  checkpoint?: CheckpointOptions,
+): Promise<readonly EpochReport[]> {
+  const settings = { ...recipe.sequence, ...RHYTHM_RR_TUNING };
+  const sampler = new RhythmSampler(records, recipe.augmentation, {
+    ...{ seed: seed + 104729, batchSize: settings.batchSize, half: 'both', preprocessing },
+  });
+  seedDropout(model, seed + 1);
+  const states = [sampler];
+  const { history } = await trainModel(model, () => sampler.next(), settings, { onEpoch, checkpoint, states });
+  return history;
 }

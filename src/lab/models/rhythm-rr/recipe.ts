@@ -56,3 +56,6 @@ export const RHYTHM_RR_PRUNING = {
   begin: 0.05,
   end: 0.7,
 } as const;
+
+/** After channels were taken out the net is trained on, a little more gently than at first. */
+export const RHYTHM_RR_TUNING = { epochs: 8, peakLearningRate: 1e-3 } as const;

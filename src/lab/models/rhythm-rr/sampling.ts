@@ -1,5 +1,6 @@
 import { RHYTHM_BEATS, RHYTHM_RR_INPUT_SHAPES, RhythmRrInputs } from '../../../inference/windows/rhythm-rr.js';
 import { AF, type RhythmRecord, UNLABELLED } from '../../data/rhythm-records.js';
+import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
 import { Random } from '../../train/random.js';
 import { addEctopy, dither, misdetect } from './augment.js';
@@ -32,7 +33,7 @@ export function windowShareAf({ labels, unbroken }: RhythmRecord, end: number): 
 export type Half = 'sequence' | 'features' | 'both';
 
 /** Draws training batches: every record with equal odds, any of its windows, disturbed by the recipe. */
-export class RhythmSampler {
+export class RhythmSampler implements Resumable {
   private readonly random: Random;
   private readonly records: readonly RhythmRecord[];
   private readonly rr = new Float64Array(RHYTHM_BEATS + SPARE);
@@ -60,6 +61,14 @@ export class RhythmSampler {
     const inputs =
       half === 'both' ? [this.sequences, this.vectors] : half === 'sequence' ? [this.sequences] : [this.vectors];
     this.batch = { inputs, targets: new Float32Array(batchSize * LABELS.length), size: batchSize };
+  }
+
+  save(): unknown {
+    return this.random.save();
+  }
+
+  restore(saved: unknown): void {
+    this.random.restore(saved);
   }
 
   /** The next batch, in buffers that are used again. */

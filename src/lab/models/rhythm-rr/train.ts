@@ -2,6 +2,8 @@ import { type AlarmSettings, alarmSettingsSchema } from '../../../config/alarms.
 import { type BackendName, openBackend } from '../../backend.js';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
 import type { LabProgress } from '../../progress.js';
+import { type PhaseHistory, saveHistory } from '../../train/history.js';
+import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type AlarmSetting, alarmFigures } from './alarm-level.js';
 import { type RhythmRrTraining, saveTraining } from './bundle.js';
@@ -21,6 +23,8 @@ export interface TrainRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onProgr
   readonly backend?: BackendName | 'auto';
   /** Folds of the cross-validation by patient; 0 trains the shipped model only. */
   readonly folds?: number;
+  /** Go on with a training of the same settings that was stopped. */
+  readonly resume?: boolean;
   onProgress?(progress: LabProgress): void;
 }
 
@@ -33,7 +37,7 @@ export const VALIDATION_EVERY = DAEMON_EVERY;
  * the choice of the alarm's setting; then one model is trained on all of them and saved. afdb and mitdb are never read.
  */
 export async function trainRhythmRr(options: TrainRhythmRrOptions): Promise<RhythmRrTraining> {
-  const { outFolder, seed = 0, folds = DEFAULT_FOLDS, onProgress } = options;
+  const { outFolder, seed = 0, folds = DEFAULT_FOLDS, resume = false, onProgress } = options;
   const recipe: RhythmRrRecipe = { ...RHYTHM_RR_RECIPE, ...options.recipe };
   const { description } = await openBackend(options.backend ?? 'auto');
   const records = await loadTrainingRecords({
@@ -43,15 +47,22 @@ export async function trainRhythmRr(options: TrainRhythmRrOptions): Promise<Rhyt
   const epochs = fitEpochs(recipe);
   const progress = (stage: string, before: number) => (epoch: EpochReport) =>
     onProgress?.({ stage, done: before + epoch.epoch, of: (folds + 1) * epochs, epoch });
+  const checkpoints = new Checkpoints(outFolder, resume, { seed, recipe, folds, records: names(records) });
+  await checkpoints.begin();
+  const history: PhaseHistory[] = [];
   let validation: unknown = null;
   if (folds > 0) {
-    const { float } = await crossValidate({
-      ...{ records, recipe, seed, folds, everyBeats: VALIDATION_EVERY },
+    const { float, history: ofFolds } = await crossValidate({
+      ...{ records, recipe, seed, folds, everyBeats: VALIDATION_EVERY, checkpoints },
       onEpoch: (fold, epoch) => progress(`fold ${fold + 1} of ${folds}`, fold * epochs)(epoch),
     });
+    history.push(...ofFolds);
     validation = validationOf(float, folds);
   }
-  const fitted = await fitNetwork(records, recipe, seed, progress('all patients', folds * epochs));
+  const fitted = await fitNetwork(records, recipe, seed, progress('all patients', folds * epochs), (half) =>
+    checkpoints.of(`model-${half}`),
+  );
+  history.push({ phase: 'all patients', epochs: fitted.history ?? [] });
   const training: RhythmRrTraining = {
     model: 'rhythm-rr',
     seed,
@@ -63,6 +74,8 @@ export async function trainRhythmRr(options: TrainRhythmRrOptions): Promise<Rhyt
     validation,
   };
   await saveTraining(outFolder, fitted, training);
+  await saveHistory(outFolder, history);
+  await checkpoints.clear();
   fitted.model.dispose();
   return training;
 }
