@@ -1,7 +1,7 @@
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { GraphBuilder, makeValue, type Value } from './builder.js';
+import { GraphBuilder, makeValue, type Size, type Value } from './builder.js';
 import { foldBatchNorms } from './fold.js';
-import type { OnnxModel } from './ir.js';
+import type { OnnxGraph, OnnxModel } from './ir.js';
 import { type LayerCall, UnsupportedLayerError, type Weight } from './layer.js';
 import { CONVERTERS } from './layers/index.js';
 
@@ -48,16 +48,43 @@ export function layersModelToOnnx(model: LayersModel, options: ToOnnxOptions): O
   );
   const walk = new Walk(builder);
   const results = model.outputs.map((tensor) => builder.native(walk.value(tensor, values)));
+  nameResults(
+    builder,
+    results,
+    outputNames,
+    model.outputs.map(({ shape }) => shape),
+  );
+  foldBatchNorms(builder.graph);
+  return finishModel(builder.graph);
+}
+
+/** Makes values the graph's outputs under these names. */
+export function nameOutputs(builder: GraphBuilder, values: readonly Value[], names: readonly string[]): void {
+  const results = values.map((value) => builder.native(value));
+  nameResults(
+    builder,
+    results,
+    names,
+    values.map(({ shape }) => shape),
+  );
+}
+
+function nameResults(
+  builder: GraphBuilder,
+  results: readonly string[],
+  names: readonly string[],
+  shapes: readonly (readonly Size[])[],
+): void {
   results.forEach((result, i) => {
     const once = results.indexOf(result) === results.lastIndexOf(result);
-    nameOutput(builder, result, outputNames[i]!, once);
-    builder.graph.outputs.push({
-      name: outputNames[i]!,
-      type: 'float32',
-      shape: builder.dims(outputNames[i]!, [null, ...model.outputs[i]!.shape.slice(1)]),
-    });
+    nameOutput(builder, result, names[i]!, once);
+    const shape = builder.dims(names[i]!, [null, ...shapes[i]!.slice(1)]);
+    builder.graph.outputs.push({ name: names[i]!, type: 'float32', shape });
   });
-  foldBatchNorms(builder.graph);
+}
+
+/** A graph as a model of ours. */
+export function finishModel(graph: OnnxGraph): OnnxModel {
   return {
     irVersion: IR_VERSION,
     opsets: new Map([['', OPSET]]),
@@ -65,7 +92,7 @@ export function layersModelToOnnx(model: LayersModel, options: ToOnnxOptions): O
     producerVersion: '1',
     docString: '',
     metadata: new Map(),
-    graph: builder.graph,
+    graph,
   };
 }
 

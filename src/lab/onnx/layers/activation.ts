@@ -27,6 +27,8 @@ export function activate(
       return node('Relu', [input]);
     case 'relu6':
       return node('Clip', [input, constant(0), constant(6)]);
+    case 'leaky_relu':
+      return node('LeakyRelu', [input], { alpha: float(0.2) });
     case 'elu':
       return node('Elu', [input], { alpha: float(1) });
     case 'selu':
@@ -36,6 +38,30 @@ export function activate(
     case 'hardSigmoid':
     case 'hard_sigmoid':
       return node('HardSigmoid', [input], { alpha: float(0.2), beta: float(0.5) });
+    // Keras 3 made it relu6(x + 3) / 6 (keras/src/activations); `keras/names.ts` tells the two apart.
+    case 'hard_sigmoid_v3':
+      return node('HardSigmoid', [input], { alpha: float(1 / 6), beta: float(0.5) });
+    case 'hard_silu':
+    case 'hard_swish':
+      return node('Mul', [input, node('HardSigmoid', [input], { alpha: float(1 / 6), beta: float(0.5) })]);
+    case 'exponential':
+      return node('Exp', [input]);
+    case 'log_sigmoid':
+      return node('Neg', [node('Softplus', [node('Neg', [input])])]);
+    case 'celu':
+      return node('Celu', [input], { alpha: float(1) });
+    case 'hard_tanh':
+      return node('Clip', [input, constant(-1), constant(1)]);
+    case 'tanh_shrink':
+      return node('Sub', [input, node('Tanh', [input])]);
+    case 'hard_shrink':
+      return node('Shrink', [input], { lambd: float(0.5), bias: float(0) });
+    case 'soft_shrink':
+      return node('Shrink', [input], { lambd: float(0.5), bias: float(0.5) });
+    case 'squareplus': {
+      const root = node('Sqrt', [node('Add', [node('Mul', [input, input]), constant(4)])]);
+      return node('Mul', [node('Add', [input, root]), constant(0.5)]);
+    }
     case 'softplus':
       return node('Softplus', [input]);
     case 'softsign':
@@ -48,6 +74,7 @@ export function activate(
     case 'log_softmax':
       return node('LogSoftmax', [input], { axis: int(axis) });
     case 'swish':
+    case 'silu':
       return node('Mul', [input, node('Sigmoid', [input])]);
     case 'mish':
       return node('Mul', [input, node('Tanh', [node('Softplus', [input])])]);
@@ -94,22 +121,51 @@ function alongAxis(call: LayerCall, op: 'Softmax' | 'LogSoftmax', axis: number):
 export const activation: LayerConverter = (call) => {
   const kind = call.config.activation;
   if (kind === 'softmax') return alongAxis(call, 'Softmax', -1);
-  if (kind === 'logSoftmax') return alongAxis(call, 'LogSoftmax', -1);
+  if (kind === 'logSoftmax' || kind === 'log_softmax') return alongAxis(call, 'LogSoftmax', -1);
   return elementwise(call, (name, shape) => activate(call, call.builder, kind, name, shape, -1));
 };
 
 export const relu: LayerConverter = (call) =>
   elementwise(call, (name, shape) => {
     const max = call.config.maxValue;
+    const slope = numberOption(call, 'negativeSlope', 0);
+    const threshold = numberOption(call, 'threshold', 0);
+    if (slope !== 0 || threshold !== 0) return generalRelu(call, name, shape, { slope, threshold, max });
     if (typeof max !== 'number') return call.builder.node('Relu', call.name, [name], {}, shape);
     const low = call.builder.floats(`${call.name}/min`, [], [0]);
     const high = call.builder.floats(`${call.name}/max`, [], [max]);
     return call.builder.node('Clip', call.name, [name, low, high], {}, shape);
   });
 
+/** max at the top, slope * (x - threshold) below the threshold (keras.layers.ReLU). */
+function generalRelu(
+  call: LayerCall,
+  name: string,
+  shape: readonly Size[],
+  { slope, threshold, max }: { slope: number; threshold: number; max: unknown },
+): string {
+  const { builder } = call;
+  const node = (op: string, inputs: string[], attributes = {}) =>
+    builder.node(op, call.name, inputs, attributes, op === 'Less' ? null : shape);
+  const constant = (value: number) => builder.floats(`${call.name}/constant`, [], [value]);
+  let result: string;
+  if (threshold === 0) result = node('LeakyRelu', [name], { alpha: float(slope) });
+  else {
+    const below = node('Mul', [node('Sub', [name, constant(threshold)]), constant(slope)]);
+    result = node('Where', [node('Less', [name, constant(threshold)]), below, name]);
+  }
+  return typeof max === 'number' ? node('Min', [result, constant(max)]) : result;
+}
+
 export const leakyRelu: LayerConverter = (call) =>
   elementwise(call, (name, shape) =>
-    call.builder.node('LeakyRelu', call.name, [name], { alpha: float(numberOption(call, 'alpha', 0.3)) }, shape),
+    call.builder.node(
+      'LeakyRelu',
+      call.name,
+      [name],
+      { alpha: float(numberOption(call, 'negativeSlope', numberOption(call, 'alpha', 0.3))) },
+      shape,
+    ),
   );
 
 export const elu: LayerConverter = (call) =>

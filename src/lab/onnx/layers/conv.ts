@@ -5,6 +5,7 @@ import {
   flag,
   type LayerCall,
   type LayerConverter,
+  numberOption,
   only,
   output,
   perAxis,
@@ -126,6 +127,8 @@ function plainConv(axes: number): LayerConverter {
       strides,
       dilations,
     );
+    const groups = numberOption(call, 'groups', 1);
+    if (groups !== 1) attributes.group = int(groups);
     const part: ConvPart = {
       kernel: toOnnxKernel(kernel.data, kernel.shape),
       bias: flag(call, 'useBias', true) ? weight(call, 1).data : undefined,
@@ -140,102 +143,125 @@ export const conv1d = plainConv(1);
 export const conv2d = plainConv(2);
 export const conv3d = plainConv(3);
 
-export const depthwiseConv2d: LayerConverter = (call) => {
-  const value = only(call);
-  const kernel = weight(call, 0);
-  const strides = perAxis(call, 'strides', 2, 1);
-  const dilations = perAxis(call, 'dilationRate', 2, 1);
-  const sizes = spatial(value.shape, channelsFirst(call));
-  const attributes = windowAttributes(call, sizes, kernel.shape.slice(0, 2), strides, dilations);
-  attributes.group = int(kernel.shape[2]!);
-  const part: ConvPart = {
-    kernel: toGroupedKernel(kernel.data, kernel.shape),
-    bias: flag(call, 'useBias', true) ? weight(call, 1).data : undefined,
-    attributes,
-    name: call.name,
-  };
-  return finish(call, convNode(call, channelsFirstName(call, value), part, channelsFirstShape(call)));
-};
-
-export const separableConv2d: LayerConverter = (call) => {
-  const value = only(call);
-  const depthwise = weight(call, 0);
-  const pointwise = weight(call, 1);
-  const strides = perAxis(call, 'strides', 2, 1);
-  const dilations = perAxis(call, 'dilationRate', 2, 1);
-  const sizes = spatial(value.shape, channelsFirst(call));
-  const attributes = windowAttributes(call, sizes, depthwise.shape.slice(0, 2), strides, dilations);
-  attributes.group = int(depthwise.shape[2]!);
-  const shape = channelsFirstShape(call);
-  const middle = [shape[0]!, pointwise.shape[2]!, ...shape.slice(2)];
-  const deep = convNode(
-    call,
-    channelsFirstName(call, value),
-    {
-      kernel: toGroupedKernel(depthwise.data, depthwise.shape),
-      bias: undefined,
+function depthwise(axes: number): LayerConverter {
+  return (call) => {
+    const value = only(call);
+    const kernel = weight(call, 0);
+    const strides = perAxis(call, 'strides', axes, 1);
+    const dilations = perAxis(call, 'dilationRate', axes, 1);
+    const sizes = spatial(value.shape, channelsFirst(call));
+    const attributes = windowAttributes(call, sizes, kernel.shape.slice(0, axes), strides, dilations);
+    attributes.group = int(kernel.shape[axes]!);
+    const part: ConvPart = {
+      kernel: toGroupedKernel(kernel.data, kernel.shape),
+      bias: flag(call, 'useBias', true) ? weight(call, 1).data : undefined,
       attributes,
-      name: `${call.name}/depthwise`,
-    },
-    middle,
-  );
-  const part: ConvPart = {
-    kernel: toOnnxKernel(pointwise.data, pointwise.shape),
-    bias: flag(call, 'useBias', true) ? weight(call, 2).data : undefined,
-    attributes: { kernel_shape: ints([1, 1]), strides: ints([1, 1]) },
-    name: `${call.name}/pointwise`,
+      name: call.name,
+    };
+    return finish(call, convNode(call, channelsFirstName(call, value), part, channelsFirstShape(call)));
   };
-  return finish(call, convNode(call, deep, part, shape));
-};
+}
 
-/** Transposed convolution. Keras kernel [h, w, outputs, inputs], ONNX [inputs, outputs, h, w]. */
-export const conv2dTranspose: LayerConverter = (call) => {
-  const value = only(call);
-  const kernel = weight(call, 0);
-  const [height, width] = kernel.shape as [number, number];
-  const strides = perAxis(call, 'strides', 2, 1);
-  const shape = channelsFirstShape(call);
-  const sizes = spatial(value.shape, channelsFirst(call));
-  const before: number[] = [];
-  const after: number[] = [];
-  const extra: number[] = [];
-  for (const [axis, reach] of [height, width].entries()) {
-    if (sizes[axis] === null) unsupported(call, 'needs to know its input size before it runs');
-    const full = (sizes[axis]! - 1) * strides[axis]! + reach;
-    const surplus = full - shape[axis + 2]!;
-    // The gradient of a 'same' convolution: the odd element is taken from the end.
-    before.push(Math.floor(Math.max(0, surplus) / 2));
-    after.push(Math.ceil(Math.max(0, surplus) / 2));
-    extra.push(Math.max(0, -surplus));
-  }
-  const attributes: Record<string, Attribute> = {
-    kernel_shape: ints([height, width]),
-    strides: ints(strides),
-    pads: ints([...before, ...after]),
-  };
-  if (extra.some((n) => n > 0)) attributes.output_padding = ints(extra);
-  const { builder, name } = call;
-  const turned = toOnnxKernel(kernel.data, kernel.shape);
-  const inputs = [channelsFirstName(call, value), builder.floats(`${name}/kernel`, turned.dims, turned.data)];
-  if (flag(call, 'useBias', true)) {
-    const bias = weight(call, 1);
-    inputs.push(builder.floats(`${name}/bias`, bias.shape, bias.data));
-  }
-  return finish(call, builder.node('ConvTranspose', name, inputs, attributes, shape));
-};
+export const depthwiseConv1d = depthwise(1);
+export const depthwiseConv2d = depthwise(2);
 
-/** Nearest-neighbour repetition along both axes. */
-export const upSampling2d: LayerConverter = (call) => {
-  if ((call.config.interpolation ?? 'nearest') !== 'nearest')
-    unsupported(call, 'only nearest interpolation is supported');
-  const [height, width] = perAxis(call, 'size', 2, 2) as [number, number];
-  const { builder, name } = call;
-  const scales = builder.floats(`${name}/scales`, [4], [1, 1, height, width]);
-  const attributes = {
-    mode: str('nearest'),
-    coordinate_transformation_mode: str('asymmetric'),
-    nearest_mode: str('floor'),
+function separable(axes: number): LayerConverter {
+  return (call) => {
+    const value = only(call);
+    const deepKernel = weight(call, 0);
+    const pointwise = weight(call, 1);
+    const strides = perAxis(call, 'strides', axes, 1);
+    const dilations = perAxis(call, 'dilationRate', axes, 1);
+    const sizes = spatial(value.shape, channelsFirst(call));
+    const attributes = windowAttributes(call, sizes, deepKernel.shape.slice(0, axes), strides, dilations);
+    attributes.group = int(deepKernel.shape[axes]!);
+    const shape = channelsFirstShape(call);
+    const deep = convNode(
+      call,
+      channelsFirstName(call, value),
+      {
+        kernel: toGroupedKernel(deepKernel.data, deepKernel.shape),
+        bias: undefined,
+        attributes,
+        name: `${call.name}/depthwise`,
+      },
+      [shape[0]!, pointwise.shape[axes]!, ...shape.slice(2)],
+    );
+    const ones = new Array<number>(axes).fill(1);
+    const part: ConvPart = {
+      kernel: toOnnxKernel(pointwise.data, pointwise.shape),
+      bias: flag(call, 'useBias', true) ? weight(call, 2).data : undefined,
+      attributes: { kernel_shape: ints(ones), strides: ints(ones) },
+      name: `${call.name}/pointwise`,
+    };
+    return finish(call, convNode(call, deep, part, shape));
   };
-  const inputs = [channelsFirstName(call, only(call)), '', scales];
-  return [channelsFirstValue(call, builder.node('Resize', name, inputs, attributes, channelsFirstShape(call)))];
-};
+}
+
+export const separableConv1d = separable(1);
+export const separableConv2d = separable(2);
+
+/** Transposed convolution. Keras kernel [...places, outputs, inputs], ONNX [inputs, outputs, ...places]. */
+function transposed(axes: number): LayerConverter {
+  return (call) => {
+    const value = only(call);
+    const kernel = weight(call, 0);
+    const reaches = kernel.shape.slice(0, axes);
+    const strides = perAxis(call, 'strides', axes, 1);
+    const dilations = perAxis(call, 'dilationRate', axes, 1);
+    if (dilations.some((d) => d !== 1)) unsupported(call, 'is dilated, which is not supported');
+    if (call.config.outputPadding != null) unsupported(call, 'option output_padding is not supported');
+    const shape = channelsFirstShape(call);
+    const sizes = spatial(value.shape, channelsFirst(call));
+    const before: number[] = [];
+    const after: number[] = [];
+    const extra: number[] = [];
+    for (const [axis, reach] of reaches.entries()) {
+      if (sizes[axis] === null) unsupported(call, 'needs to know its input size before it runs');
+      const full = (sizes[axis]! - 1) * strides[axis]! + reach;
+      const surplus = full - shape[axis + 2]!;
+      // The gradient of a 'same' convolution: the odd element is taken from the end.
+      before.push(Math.floor(Math.max(0, surplus) / 2));
+      after.push(Math.ceil(Math.max(0, surplus) / 2));
+      extra.push(Math.max(0, -surplus));
+    }
+    const attributes: Record<string, Attribute> = {
+      kernel_shape: ints(reaches),
+      strides: ints(strides),
+      pads: ints([...before, ...after]),
+    };
+    if (extra.some((n) => n > 0)) attributes.output_padding = ints(extra);
+    const { builder, name } = call;
+    const turned = toOnnxKernel(kernel.data, kernel.shape);
+    const inputs = [channelsFirstName(call, value), builder.floats(`${name}/kernel`, turned.dims, turned.data)];
+    if (flag(call, 'useBias', true)) {
+      const bias = weight(call, 1);
+      inputs.push(builder.floats(`${name}/bias`, bias.shape, bias.data));
+    }
+    return finish(call, builder.node('ConvTranspose', name, inputs, attributes, shape));
+  };
+}
+
+export const conv1dTranspose = transposed(1);
+export const conv2dTranspose = transposed(2);
+
+/** Nearest-neighbour repetition along each axis. */
+function upSampling(axes: number): LayerConverter {
+  return (call) => {
+    if ((call.config.interpolation ?? 'nearest') !== 'nearest')
+      unsupported(call, 'only nearest interpolation is supported');
+    const factors = perAxis(call, 'size', axes, 2);
+    const { builder, name } = call;
+    const scales = builder.floats(`${name}/scales`, [axes + 2], [1, 1, ...factors]);
+    const attributes = {
+      mode: str('nearest'),
+      coordinate_transformation_mode: str('asymmetric'),
+      nearest_mode: str('floor'),
+    };
+    const inputs = [channelsFirstName(call, only(call)), '', scales];
+    return [channelsFirstValue(call, builder.node('Resize', name, inputs, attributes, channelsFirstShape(call)))];
+  };
+}
+
+export const upSampling1d = upSampling(1);
+export const upSampling2d = upSampling(2);

@@ -2,10 +2,11 @@ import type { LayerConverter } from '../layer.js';
 import * as activations from './activation.js';
 import * as convs from './conv.js';
 import { dense, flatten } from './dense.js';
+import { embedding } from './embedding.js';
 import * as merges from './merge.js';
-import { batchNormalization, layerNormalization } from './normalize.js';
+import { batchNormalization, layerNormalization, normalization, unitNormalization } from './normalize.js';
 import * as pools from './pool.js';
-import { gru, lstm, simpleRnn } from './recurrent.js';
+import { bidirectional, gru, lstm, simpleRnn } from './recurrent.js';
 import * as shapes from './shape.js';
 
 /** Every layer class that can be written as ONNX, by its Keras name. Adding one here is all it takes. */
@@ -15,19 +16,27 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   Conv1D: convs.conv1d,
   Conv2D: convs.conv2d,
   Conv3D: convs.conv3d,
+  DepthwiseConv1D: convs.depthwiseConv1d,
   DepthwiseConv2D: convs.depthwiseConv2d,
+  SeparableConv1D: convs.separableConv1d,
   SeparableConv2D: convs.separableConv2d,
+  Conv1DTranspose: convs.conv1dTranspose,
   Conv2DTranspose: convs.conv2dTranspose,
+  UpSampling1D: convs.upSampling1d,
   UpSampling2D: convs.upSampling2d,
   MaxPooling1D: pools.maxPool1d,
   MaxPooling2D: pools.maxPool2d,
+  MaxPooling3D: pools.maxPool3d,
   AveragePooling1D: pools.averagePool1d,
   AveragePooling2D: pools.averagePool2d,
+  AveragePooling3D: pools.averagePool3d,
   GlobalMaxPooling1D: pools.globalMaxPool,
   GlobalMaxPooling2D: pools.globalMaxPool,
   GlobalAveragePooling1D: pools.globalAveragePool,
   GlobalAveragePooling2D: pools.globalAveragePool,
   BatchNormalization: batchNormalization,
+  UnitNormalization: unitNormalization,
+  Normalization: normalization,
   LayerNormalization: layerNormalization,
   Activation: activations.activation,
   ReLU: activations.relu,
@@ -39,6 +48,10 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   Rescaling: activations.rescaling,
   Dropout: activations.passThrough,
   SpatialDropout1D: activations.passThrough,
+  SpatialDropout2D: activations.passThrough,
+  SpatialDropout3D: activations.passThrough,
+  ActivityRegularization: activations.passThrough,
+  Identity: activations.passThrough,
   GaussianNoise: activations.passThrough,
   GaussianDropout: activations.passThrough,
   AlphaDropout: activations.passThrough,
@@ -46,12 +59,18 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   GRU: gru,
   LSTM: lstm,
   SimpleRNN: simpleRnn,
+  Bidirectional: bidirectional,
+  Embedding: embedding,
   Reshape: shapes.reshape,
   Permute: shapes.permute,
   RepeatVector: shapes.repeatVector,
+  ZeroPadding1D: shapes.zeroPadding1d,
   ZeroPadding2D: shapes.zeroPadding2d,
+  Cropping1D: shapes.cropping1d,
   Cropping2D: shapes.cropping2d,
   Add: merges.add,
+  Subtract: merges.subtract,
+  Divide: merges.divide,
   Multiply: merges.multiply,
   Average: merges.average,
   Maximum: merges.maximum,

@@ -38,7 +38,9 @@ function fold(op: string, after?: (call: LayerCall, name: string) => string): La
 }
 
 export const add = fold('Add');
+export const subtract = fold('Sub');
 export const multiply = fold('Mul');
+export const divide = fold('Div');
 export const maximum = fold('Max');
 export const minimum = fold('Min');
 export const average = fold('Add', (call, sum) => {

@@ -105,3 +105,41 @@ export const layerNormalization: LayerConverter = (call) => {
   const attributes = { axis: int(start), epsilon: float(numberOption(call, 'epsilon', 1e-3)) };
   return [makeValue(shape, builder.node('LayerNormalization', name, inputs, attributes, shape))];
 };
+
+/** keras.layers.Normalization with the mean and variance it has adapted to: (x - mean) / max(sqrt(variance), 1e-7). */
+export const normalization: LayerConverter = (call) => {
+  const shape = output(call);
+  const { builder, name } = call;
+  if (flag(call, 'invert', false)) unsupported(call, 'is inverted, which is not supported');
+  const list = (value: unknown) =>
+    (Array.isArray(value) ? value.flat(9) : [value]).filter((n) => typeof n === 'number') as number[];
+  const given = list(call.config.mean).length > 0;
+  const mean = given ? Float32Array.from(list(call.config.mean)) : weight(call, 0).data;
+  const variance = given ? Float32Array.from(list(call.config.variance)) : weight(call, 1).data;
+  const axes = (Array.isArray(call.config.axis) ? call.config.axis : [call.config.axis]).filter((a) => a != null);
+  const last = axes.length === 1 && [-1, shape.length - 1].includes(Number(axes[0]));
+  if (mean.length !== 1 && !last)
+    unsupported(call, `normalizes over axis ${axes.join(', ')}; only the last is supported`);
+  const scale = variance.map((v) => 1 / Math.max(Math.sqrt(v), 1e-7));
+  const dims = mean.length === 1 ? [] : [mean.length];
+  const input = builder.native(only(call));
+  const centred = builder.node('Sub', name, [input, builder.floats(`${name}/mean`, dims, mean)], {}, shape);
+  return [
+    makeValue(shape, builder.node('Mul', name, [centred, builder.floats(`${name}/scale`, dims, scale)], {}, shape)),
+  ];
+};
+
+/** Divides by the Euclidean norm along an axis (keras.layers.UnitNormalization). */
+export const unitNormalization: LayerConverter = (call) => {
+  const shape = output(call);
+  const axes = (Array.isArray(call.config.axis) ? call.config.axis : [call.config.axis ?? -1]).map(Number);
+  const { builder, name } = call;
+  const input = builder.native(only(call));
+  const squares = builder.node('Mul', name, [input, input], {}, shape);
+  const sumAxes = builder.int64s(`${name}/axes`, axes);
+  const sum = builder.node('ReduceSum', name, [squares, sumAxes], { keepdims: int(1) }, null);
+  // Keras takes 1 / sqrt(max(sum, 1e-12)).
+  const floor = builder.node('Max', name, [sum, builder.floats(`${name}/least`, [], [1e-12])], {}, null);
+  const norm = builder.node('Sqrt', name, [floor], {}, null);
+  return [makeValue(shape, builder.node('Div', name, [input, norm], {}, shape))];
+};

@@ -11,7 +11,7 @@ import {
   output,
   unsupported,
 } from '../layer.js';
-import { channelsFirstName, channelsFirstShape, channelsFirstValue } from './conv.js';
+import { channelsFirstName, channelsFirstShape, channelsFirstValue, spatial } from './conv.js';
 
 /** A shape for the Reshape operator: the batch copied, at most one size left to the runtime. */
 function reshapeTarget(call: LayerCall, shape: readonly Size[]): number[] {
@@ -49,39 +49,54 @@ export const repeatVector: LayerConverter = (call) => {
 
 type Pair = [number, number];
 
-function pairs(call: LayerCall, option: string): [Pair, Pair] {
+/** An amount before and after each axis: one number, one per axis, or a pair per axis; in 1D a pair is [before, after]. */
+function pairs(call: LayerCall, option: string, axes: number): Pair[] {
   const value = call.config[option];
-  if (typeof value === 'number')
-    return [
-      [value, value],
-      [value, value],
-    ];
-  if (!Array.isArray(value) || value.length !== 2) unsupported(call, `option ${option} should be a pair`);
-  return value.map((part) =>
-    Array.isArray(part) ? [Number(part[0]), Number(part[1])] : [Number(part), Number(part)],
-  ) as [Pair, Pair];
+  if (typeof value === 'number') return new Array<Pair>(axes).fill([value, value]);
+  if (axes === 1 && Array.isArray(value) && value.length === 2) return [[Number(value[0]), Number(value[1])]];
+  if (!Array.isArray(value) || value.length !== axes) unsupported(call, `option ${option} should be ${axes} pair(s)`);
+  return value.map(
+    (part): Pair => (Array.isArray(part) ? [Number(part[0]), Number(part[1])] : [Number(part), Number(part)]),
+  );
 }
 
-export const zeroPadding2d: LayerConverter = (call) => {
-  const [rows, columns] = pairs(call, 'padding');
-  const { builder, name } = call;
-  const pads = builder.int64s(`${name}/pads`, [0, 0, rows[0], columns[0], 0, 0, rows[1], columns[1]]);
-  const inputs = [channelsFirstName(call, only(call)), pads];
-  return [channelsFirstValue(call, builder.node('Pad', name, inputs, {}, channelsFirstShape(call)))];
-};
+function zeroPadding(axes: number): LayerConverter {
+  return (call) => {
+    const amounts = pairs(call, 'padding', axes);
+    const { builder, name } = call;
+    const pads = builder.int64s(`${name}/pads`, [
+      ...[0, 0, ...amounts.map(([before]) => before)],
+      ...[0, 0, ...amounts.map(([, after]) => after)],
+    ]);
+    const inputs = [channelsFirstName(call, only(call)), pads];
+    return [channelsFirstValue(call, builder.node('Pad', name, inputs, {}, channelsFirstShape(call)))];
+  };
+}
 
-export const cropping2d: LayerConverter = (call) => {
-  const [rows, columns] = pairs(call, 'cropping');
-  const { builder, name } = call;
-  const sizes = only(call).shape;
-  const at = channelsFirst(call) ? 2 : 1;
-  const height = known(call, sizes[at], 'its input size');
-  const width = known(call, sizes[at + 1], 'its input size');
-  const inputs = [
-    channelsFirstName(call, only(call)),
-    builder.int64s(`${name}/starts`, [rows[0], columns[0]]),
-    builder.int64s(`${name}/ends`, [height - rows[1], width - columns[1]]),
-    builder.int64s(`${name}/axes`, [2, 3]),
-  ];
-  return [channelsFirstValue(call, builder.node('Slice', name, inputs, {}, channelsFirstShape(call)))];
-};
+export const zeroPadding1d = zeroPadding(1);
+export const zeroPadding2d = zeroPadding(2);
+
+function cropping(axes: number): LayerConverter {
+  return (call) => {
+    const amounts = pairs(call, 'cropping', axes);
+    const { builder, name } = call;
+    const sizes = spatial(only(call).shape, channelsFirst(call));
+    const ends = amounts.map(([, after], axis) => known(call, sizes[axis], 'its input size') - after);
+    const inputs = [
+      channelsFirstName(call, only(call)),
+      builder.int64s(
+        `${name}/starts`,
+        amounts.map(([before]) => before),
+      ),
+      builder.int64s(`${name}/ends`, ends),
+      builder.int64s(
+        `${name}/axes`,
+        amounts.map((_, axis) => axis + 2),
+      ),
+    ];
+    return [channelsFirstValue(call, builder.node('Slice', name, inputs, {}, channelsFirstShape(call)))];
+  };
+}
+
+export const cropping1d = cropping(1);
+export const cropping2d = cropping(2);
