@@ -1,12 +1,17 @@
 import { readdir } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { bundleFolder, SHIPPED_MODELS } from '../daemon/models.js';
 import { loadBundle } from '../inference/bundle/load.js';
+import { RUNTIMES, type Runtime } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
+import { positive } from './arguments.js';
+import { type BenchRow, benchHeader, benchLine, benchModel } from './model/bench.js';
 import { UsageError } from './usage-error.js';
 
 export function modelCommand(): Command {
-  const command = new Command('model').description('Model bundles: list, inspect, verify.');
+  const command = new Command('model').description(
+    'Model bundles: list, inspect, verify, bench, install, activate, rollback.',
+  );
   command
     .command('list')
     .description('List the bundles of a folder.')
@@ -21,8 +26,17 @@ export function modelCommand(): Command {
   command
     .command('verify')
     .description('Check every hash, then load each variant in the model host and compare it with its golden vectors.')
-    .argument('<bundle>', 'folder, or name of a shipped model')
+    .argument('<bundle>', 'folder, or name of a shipped or installed model')
+    .addOption(runtimeOption())
     .action(verify);
+  command
+    .command('bench')
+    .description('Time every variant on every runtime on this machine, in a model host as the daemon starts it.')
+    .argument('[bundle...]', 'folders, or names of shipped or installed models; all shipped ones where left out')
+    .addOption(runtimeOption())
+    .option('--ms <n>', 'how long each variant is asked, ms', positive, 1000)
+    .option('--json', 'as JSON')
+    .action(bench);
   return command;
 }
 
@@ -72,21 +86,50 @@ async function inspect(name: string, options: { json?: boolean }): Promise<void>
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-async function verify(name: string): Promise<void> {
+/** All of them where none is named: what runs on one runtime must run on the other too. */
+function runtimeOption(): Option {
+  return new Option('--runtime <runtime>', 'only on this runtime').choices(['native', 'wasm']);
+}
+
+async function verify(name: string, { runtime }: { runtime?: Runtime }): Promise<void> {
   const dir = await bundleFolder(name);
   const { manifest } = await loadBundle(dir);
   let failed = 0;
   for (const { id } of manifest.variants) {
-    const runner = new InferenceRunner({ models: { model: dir }, variant: id, timingMs: 0 });
+    const runner = new InferenceRunner({
+      models: { model: dir },
+      variant: id,
+      timingMs: 0,
+      runtimes: RUNTIMES[runtime ?? 'auto'],
+    });
     runner.start();
     const state = await runner.settled();
-    const { reason } = runner;
+    const { reason, note } = runner;
+    const used = runner.info('model')?.runtime;
     await runner.stop();
     if (state !== 'ready') failed++;
-    process.stdout.write(`${id.padEnd(14)} ${state === 'ready' ? 'good' : `refused: ${reason}`}\n`);
+    const verdict = state === 'ready' ? `good (${used})${note ? `: ${note}` : ''}` : `refused: ${reason}`;
+    process.stdout.write(`${id.padEnd(14)} ${verdict}\n`);
   }
   if (failed > 0)
     throw new UsageError(`${failed} of ${manifest.variants.length} variants of ${dir} must not be used here`);
+}
+
+async function bench(
+  names: readonly string[],
+  { runtime, ms, json }: { runtime?: Runtime; ms: number; json?: boolean },
+): Promise<void> {
+  const bundles = names.length > 0 ? names : (await readdir(SHIPPED_MODELS)).sort();
+  const options = { runtimes: runtime ? [runtime] : (['native', 'wasm'] as const), timeMs: ms };
+  const rows: BenchRow[] = [];
+  if (!json) process.stdout.write(`${benchHeader()}\n`);
+  for (const name of bundles)
+    rows.push(
+      ...(await benchModel(name, options, (row) => {
+        if (!json) process.stdout.write(`${benchLine(row)}\n`);
+      })),
+    );
+  if (json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
 }
 
 function row(...cells: string[]): string {

@@ -30,6 +30,12 @@ export const inferenceSchema = z.strictObject({
     .describe(
       'Which variant of a bundle runs, for example fp32 or int8; auto times both on this machine and takes the faster, default takes the one the bundle names.',
     ),
+  runtime: z
+    .enum(['auto', 'native', 'wasm'])
+    .default('auto')
+    .describe(
+      'What computes the models: native is the ONNX Runtime library, wasm its WebAssembly build for machines that the library is not made for; auto takes the library and, where it does not load or dies again and again, WebAssembly.',
+    ),
   deadlineMs: z
     .number()
     .int()

@@ -16,7 +16,7 @@ import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
 import { AlarmDesk } from './alarm-desk.js';
 import { carryOut } from './commands.js';
-import { type HealthInputs, healthOf, readiness } from './health.js';
+import { type HealthInputs, healthOf, type Readiness, readiness } from './health.js';
 import { Heartbeats } from './heartbeats.js';
 import type { DurableStore } from './level-store.js';
 import { type MeasuredStore, measuredStore } from './measured-store.js';
@@ -190,7 +190,7 @@ export class Daemon {
     if (station) this.desk.changed(sensor, station.alarms);
   }
 
-  ready(): { ready: boolean; reasons: string[] } {
+  ready(): Readiness {
     return readiness(this.healthInputs());
   }
 

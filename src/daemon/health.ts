@@ -42,8 +42,16 @@ export interface HealthInputs {
   readonly uptimeMs: number;
 }
 
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not. */
+  readonly reasons: string[];
+  /** What a person should know though it is ready: that it runs on a fallback, and why. */
+  readonly notes: string[];
+}
+
 /** Ready means: a beat that came in now would be looked at and its alert would reach the broker. */
-export function readiness(inputs: HealthInputs): { ready: boolean; reasons: string[] } {
+export function readiness(inputs: HealthInputs): Readiness {
   const { watchdog, inference, delivery, storeState } = inputs;
   const reasons = [...watchdog.reasons];
   if (inference.wanted && inference.state !== 'ready' && inference.state !== 'slow') {
@@ -55,7 +63,8 @@ export function readiness(inputs: HealthInputs): { ready: boolean; reasons: stri
     reasons.push(`broker: ${delivery.lastError || 'not connected yet'}`);
   }
   if (storeState !== 'ok' && storeState !== 'repaired') reasons.push(`store: ${storeState}`);
-  return { ready: reasons.length === 0, reasons };
+  const note = inputs.model?.note;
+  return { ready: reasons.length === 0, reasons, notes: note ? [`inference: ${note}`] : [] };
 }
 
 /** The daemon's state as it is published and shown. */

@@ -13,6 +13,7 @@ export function aboutOf(version: string, models: Models, { alarms, inference }: 
       ...(info ? [{ ...info, trials: models.trials(), note: models.note }] : []),
       ...(rhythmInfo ? [rhythmInfo] : []),
     ],
+    inference: { state: models.condition(), reason: models.reason, note: models.note },
     limits: {
       tachycardiaAboveBpm: alarms.tachycardia.aboveBpm,
       bradycardiaBelowBpm: alarms.bradycardia.belowBpm,

@@ -6,7 +6,7 @@ import type { InferenceSettings } from '../config/inference.js';
 import type { InferencePort } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { loadBundle } from '../inference/bundle/load.js';
-import type { VariantTrial } from '../inference/host/messages.js';
+import { RUNTIMES, type VariantTrial } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import type { InferenceStats } from '../inference/stats.js';
 import { parsePreprocessing } from '../inference/windows/beat-ecg.js';
@@ -40,7 +40,7 @@ export interface Models {
   stats(): InferenceStats;
   /** How the variants did when the beat model's was chosen; empty where it is not loaded. */
   trials(): readonly VariantTrial[];
-  /** Why another variant runs than was chosen; empty where none does. */
+  /** Why another variant or runtime runs than was wanted first; empty where none does. */
   readonly note: string;
   start(): void;
   /** As `start`, and waits until it answers or is known not to. */
@@ -65,7 +65,7 @@ export async function createModels(
   onState: () => void,
   log: Logger,
 ): Promise<Models> {
-  const { models, ...rest } = settings;
+  const { models, runtime, ...rest } = settings;
   const folders: Record<string, string> = {};
   const refusals: string[] = [];
   const open = async <Slot extends 'beat' | 'rhythm'>(slot: Slot): Promise<SlotModel<Slot> | null> => {
@@ -89,6 +89,7 @@ export async function createModels(
   const refused = refusals.join('; ');
   const runner = new InferenceRunner({
     ...rest,
+    runtimes: RUNTIMES[runtime],
     models: folders,
     stages,
     onState: (state, reason) => {

@@ -87,8 +87,10 @@ function refreshInference(metrics: Metrics, models: Models, raise: Raise): void 
   raise(metrics.unanswered, stats.faults, { reason: 'fault' });
   metrics.hostRss.set(stats.hostResidentMiB === null ? Number.NaN : stats.hostResidentMiB * 2 ** 20);
   metrics.modelInfo.reset();
-  const info = models.beat && models.port.info(models.beat.name);
-  if (!info) return;
-  const { name, sha256, precision, runtime } = info;
-  metrics.modelInfo.set({ name, sha256, precision, runtime }, 1);
+  for (const slot of [models.beat, models.rhythm]) {
+    const info = slot && models.port.info(slot.name);
+    if (!info) continue;
+    const { name, sha256, precision, runtime } = info;
+    metrics.modelInfo.set({ name, sha256, precision, runtime }, 1);
+  }
 }

@@ -12,7 +12,7 @@ export interface HostEvents {
   /** An answer of another generation: somebody else's, never to be used. */
   onLate(): void;
   /** The process has ended, or never began. Nothing comes after this. */
-  onDead(reason: string): void;
+  onDead(reason: string, signal: NodeJS.Signals | null): void;
 }
 
 /**
@@ -34,14 +34,14 @@ export class HostProcess {
     try {
       child = spawn();
     } catch (error) {
-      queueMicrotask(() => this.#die(`could not be started: ${(error as Error).message}`));
+      queueMicrotask(() => this.#die(`could not be started: ${(error as Error).message}`, null));
     }
     this.#child = child;
     if (!child) return;
     child.onExit((code, signal, error) => {
       const last = this.#stderr.trim().split('\n').at(-1) ?? '';
       const how = error ? `could not be started: ${error.message}` : `died (${signal ?? `exit code ${code}`})`;
-      this.#die([how, this.#channelFault, last].filter(Boolean).join(': '));
+      this.#die([how, this.#channelFault, last].filter(Boolean).join(': '), signal);
     });
     if (!child.channel) return; // A failed spawn has no pipes; its `error` follows.
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -97,10 +97,10 @@ export class HostProcess {
     else this.events.onResult(frame.id, null, 0, frame.payload.toString('utf8'));
   }
 
-  #die(reason: string): void {
+  #die(reason: string, signal: NodeJS.Signals | null): void {
     if (this.#dead) return;
     this.#dead = true;
     this.#child?.channel?.destroy();
-    this.events.onDead(`the model host ${reason}`);
+    this.events.onDead(`the model host ${reason}`, signal);
   }
 }

@@ -21,6 +21,12 @@ export class Latencies {
     this.#recentMs[this.#count++ % RECENT] = durationMs;
   }
 
+  /** As if nothing had been recorded. */
+  reset(): void {
+    this.#all.reset();
+    this.#count = 0;
+  }
+
   get count(): number {
     return this.#count;
   }

@@ -1,6 +1,7 @@
 import type { InferencePort, InferenceState, ModelInfo, ModelInputs } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
-import { type LoadedModel, type LoadReport, NATIVE_RUNTIME, type RuntimeChoice } from './host/messages.js';
+import { Fallback } from './fallback.js';
+import { type LoadedModel, type LoadReport, RUNTIMES, type RuntimeChoice } from './host/messages.js';
 import { type SpawnHost, spawnHost } from './host/spawn.js';
 import { HostProcess } from './host-process.js';
 import { Latencies } from './latencies.js';
@@ -19,8 +20,8 @@ export interface InferenceRunnerOptions {
   readonly maxBatch?: number;
   readonly maxQueue?: number;
   readonly hostMemoryMiB?: number;
-  /** What computes; the native runtime where left out. */
-  readonly runtime?: RuntimeChoice;
+  /** What computes, in the order it is tried; left out: the native runtime, then WASM. */
+  readonly runtimes?: readonly RuntimeChoice[];
   /** Waits between a death and the next start: the first, doubling up to the longest. */
   readonly backOff?: { readonly firstMs: number; readonly longestMs: number };
   readonly memoryCheckMs?: number;
@@ -38,13 +39,6 @@ interface Flight {
   readonly batch: readonly Request[];
   readonly timer: NodeJS.Timeout;
 }
-
-/** A host that lived this long had a good start: its death counts as the first one again. */
-const STEADY_MS = 10_000;
-/** Deaths in a row after which the variant itself is suspected, and another one tried. */
-const VARIANT_DEATHS = 3;
-/** Deaths in a row after which nothing helps: it is left alone for the longest wait each time, rules do the work. */
-const HOPELESS_DEATHS = 6;
 
 /**
  * Keeps a model host alive and asks it. Every question gets its answer or null within the deadline, whatever happens to
@@ -72,16 +66,12 @@ export class InferenceRunner implements InferencePort {
 
   #host: HostProcess | null = null;
   #loaded: (LoadedModel | null)[] = [];
-  /** What each slot's first load chose. */
-  readonly #chosen = new Map<string, LoadedModel>();
+  readonly #fallback: Fallback;
   #flight: Flight | null = null;
   #generation = 0;
   #nextId = 1;
   #state: InferenceState = 'starting';
   #reason = 'the model host is starting';
-  #deaths = 0;
-  /** Slots that run another variant than the chosen one, because hosts with that one died again and again. */
-  readonly #instead = new Map<string, string>();
   #readyAtMs: number | null = null;
   #respawnTimer: NodeJS.Timeout | null = null;
   #startTimer: NodeJS.Timeout | null = null;
@@ -89,6 +79,8 @@ export class InferenceRunner implements InferencePort {
   #memoryExceeded = false;
   #residentMiB: number | null = null;
   #killReason: string | null = null;
+  /** The runtime did not load in this host: the next one is tried as soon as it is gone. */
+  #switching = false;
   #lastFault: string | null = null;
   /** The host came up but can run nothing: it is not started again by itself. */
   #refused = false;
@@ -106,7 +98,7 @@ export class InferenceRunner implements InferencePort {
       maxBatch: 16,
       maxQueue: 256,
       hostMemoryMiB: 300,
-      runtime: NATIVE_RUNTIME,
+      runtimes: RUNTIMES.auto,
       backOff: { firstMs: 50, longestMs: 30_000 },
       memoryCheckMs: 5000,
       spawn: () => spawnHost(),
@@ -114,16 +106,14 @@ export class InferenceRunner implements InferencePort {
       residentMiB,
       ...given(options),
     };
+    this.#fallback = new Fallback(this.#options.runtimes);
     this.#slots = Object.keys(options.models);
     this.#queue = new RequestQueue(this.#options.maxQueue, () => this.#count.dropped++);
   }
 
   /** Starts the host; does not wait for it. Again after a refusal, once its reason was mended. */
   start(): void {
-    if (this.#refused) {
-      this.#chosen.clear();
-      this.#instead.clear();
-    }
+    if (this.#refused) this.#fallback.reset();
     if (this.#host || this.#respawnTimer || this.#stopping) return;
     if (this.#slots.length === 0) {
       this.#setState('down', 'no model is configured');
@@ -168,12 +158,9 @@ export class InferenceRunner implements InferencePort {
     return this.#reason;
   }
 
-  /** Why another variant runs than was chosen; empty where none does. */
+  /** Why another variant or runtime runs than was wanted first; empty where none does. */
   get note(): string {
-    const changes = [...this.#instead].map(
-      ([slot, other]) => `${slot}: ${other} instead of ${this.#chosen.get(slot)?.variant ?? 'the chosen variant'}`,
-    );
-    return changes.length > 0 ? `${changes.join(', ')}, for hosts with it died again and again` : '';
+    return this.#fallback.note;
   }
 
   info(slot: string): ModelInfo | null {
@@ -208,6 +195,12 @@ export class InferenceRunner implements InferencePort {
     };
   }
 
+  /** Percentiles begin anew; for who measures and has warmed up. */
+  forgetLatencies(): void {
+    this.#answers.reset();
+    this.#inModel.reset();
+  }
+
   /** Ends the host, answers what is open with null; resolves when the process is gone. Safe to call twice. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -236,89 +229,83 @@ export class InferenceRunner implements InferencePort {
       onLoaded: (report) => this.#onLoaded(report),
       onResult: (id, outputs, modelMs, fault) => this.#onResult(id, outputs, modelMs, fault),
       onLate: () => this.#count.lateAnswers++,
-      onDead: (reason) => this.#onDead(reason),
+      onDead: (reason, signal) => this.#onDead(reason, signal),
     });
     this.#host = host;
-    const { startTimeoutMs, variant, models, runtime, timingMs } = this.#options;
+    const { startTimeoutMs, variant, models, timingMs } = this.#options;
     this.#startTimer = setTimeout(
       () => this.#kill(`did not load its models within ${startTimeoutMs} ms`),
       startTimeoutMs,
     );
     host.load({
-      runtime,
+      runtime: this.#fallback.runtime,
       timingMs,
       models: this.#slots.map((slot) => ({
         slot,
         dir: models[slot] as string,
         // A host that comes back does not choose anew: every millisecond of it is one without a model.
-        variant: this.#instead.get(slot) ?? this.#chosen.get(slot)?.variant ?? variant,
+        variant: this.#fallback.variantOf(slot) ?? variant,
       })),
     });
   }
 
   #onLoaded(report: LoadReport): void {
     if (this.#startTimer) clearTimeout(this.#startTimer);
+    if (report.runtimeFault && this.#fallback.runtimeFailed(report.runtimeFault)) {
+      this.#switching = true;
+      this.#setState('starting', `${report.runtimeFault}; trying the ${this.#fallback.runtime.runtime} runtime`);
+      this.#host?.kill();
+      return;
+    }
     const refusals = report.models.filter((model) => model.refused).map((model) => `${model.slot}: ${model.refused}`);
     this.#loaded = report.models.map(({ slot, loaded }) => {
-      const chosen = this.#chosen.get(slot);
-      if (loaded && !chosen) this.#chosen.set(slot, loaded);
-      return loaded && chosen ? { ...loaded, trials: chosen.trials } : loaded;
+      if (!loaded) return null;
+      this.#fallback.loaded(loaded);
+      return { ...loaded, trials: this.#fallback.chosen(slot)?.trials ?? [] };
     });
     this.#readyAtMs = this.#options.nowMs();
     // A refused model makes the state `down` though others may answer: somebody has to look at it.
-    if (report.runtimeFault) this.#setState('down', report.runtimeFault);
+    if (report.runtimeFault) this.#setState('down', [...this.#fallback.passedOver, report.runtimeFault].join('; '));
     else if (refusals.length > 0) this.#setState('down', refusals.join('; '));
     else this.#setState('ready', 'ready');
     // A runtime or a file that is wrong now is wrong in a second, too: keep no process for it and try no more.
     this.#refused = this.#loaded.every((model) => model === null);
-    if (this.#refused && this.#instead.size > 0) {
+    if (this.#refused && this.#fallback.stopgapRefused()) {
       // The stopgap is no good at all: back to the variant that at least loaded.
       this.#refused = false;
-      this.#instead.clear();
       this.#host?.kill();
       return;
     }
     if (this.#refused) this.#host?.close();
   }
 
-  #onDead(reason: string): void {
+  #onDead(reason: string, signal: NodeJS.Signals | null): void {
     if (this.#startTimer) clearTimeout(this.#startTimer);
     this.#host = null;
     this.#residentMiB = null;
     this.#answerNothing();
-    const livedMs = this.#readyAtMs === null ? 0 : this.#options.nowMs() - this.#readyAtMs;
+    const livedMs = this.#readyAtMs === null ? null : this.#options.nowMs() - this.#readyAtMs;
     this.#readyAtMs = null;
     this.#loaded = [];
     for (const resolve of this.#deadWaiters.splice(0)) resolve();
     if (this.#stopping || this.#refused) return;
 
     this.#memoryExceeded = false;
-    this.#deaths = livedMs > STEADY_MS ? 1 : this.#deaths + 1;
+    if (this.#switching) {
+      this.#switching = false;
+      this.#spawn();
+      return;
+    }
     const why = this.#killReason ? `the model host ${this.#killReason}; it was killed` : reason;
+    // Our own kill tells nothing of the runtime.
+    const changes = this.#fallback.died({ livedMs, signal: this.#killReason ? null : signal, why });
     const { firstMs, longestMs } = this.#options.backOff;
-    let waitMs = Math.min(longestMs, firstMs * 2 ** Math.min(this.#deaths - 1, 30));
-    let next = '';
-    if (this.#deaths === VARIANT_DEATHS) next = this.#changeVariant();
-    if (this.#deaths >= HOPELESS_DEATHS) {
-      waitMs = longestMs;
-      next = `; ${this.#deaths} deaths in a row: rules alone, next try in ${longestMs / 1000} s`;
-    }
-    this.#setState('down', why + next);
+    const { deaths, hopeless } = this.#fallback;
+    const rulesAlone = `${deaths} deaths in a row: rules alone, next try in ${longestMs / 1000} s`;
+    this.#setState('down', [why, changes, hopeless ? rulesAlone : ''].filter(Boolean).join('; '));
     this.#count.respawns++;
+    const waitMs = hopeless ? longestMs : Math.min(longestMs, firstMs * 2 ** Math.max(0, deaths - 1));
     this.#respawnTimer = setTimeout(() => this.#spawn(), waitMs);
-  }
-
-  /** The other precision may live where the chosen one dies: fp32 where it was not that, else what the bundle has. */
-  #changeVariant(): string {
-    const changed: string[] = [];
-    for (const [slot, { variant, manifest }] of this.#chosen) {
-      const others = manifest.variants.map(({ id }) => id).filter((id) => id !== variant);
-      const other = others.includes('fp32') ? 'fp32' : others[0];
-      if (other === undefined || this.#instead.has(slot)) continue;
-      this.#instead.set(slot, other);
-      changed.push(`${slot} runs ${other} instead of ${variant}`);
-    }
-    return changed.length > 0 ? `; ${VARIANT_DEATHS} deaths in a row: ${changed.join(', ')}` : '';
   }
 
   #kill(reason: string): void {

@@ -10,7 +10,7 @@ import { OPENMETRICS_TYPE, PROMETHEUS_TYPE } from './metrics.js';
 export interface WebView {
   /** Alive: the event loop turns and the watchdog is content. */
   live(): { healthy: boolean; reasons: readonly string[] };
-  ready(): { ready: boolean; reasons: readonly string[] };
+  ready(): { ready: boolean; reasons: readonly string[]; notes?: readonly string[] };
   metricsText(openMetrics: boolean): Promise<string>;
   /** Everything the dashboard starts from. */
   status(): unknown;

@@ -6,7 +6,15 @@ import { fetchPackage } from './fetch.mjs';
 const NODE_PTY = '@lydell/node-pty-linux-';
 
 /** Whole packages that are only ever needed to install or to download, never at run time. */
-const NOT_AT_RUN_TIME = ['node-gyp-build-optional', 'node-addon-api'];
+const NOT_AT_RUN_TIME = [
+  'node-gyp-build-optional',
+  'node-addon-api',
+  // Of onnxruntime-web's builds only the one for Node is kept, and it needs none of these.
+  ...['protobufjs', '@protobufjs', 'flatbuffers', 'guid-typescript', 'platform', 'long'],
+];
+
+/** What Node loads of onnxruntime-web: the other builds are for browsers and GPUs. */
+const WASM_FILES = ['ort.node.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
 
 /** Files that no program reads: types, maps, sources of native modules, tests, docs. Licences always stay. */
 const DROPPED_FOLDERS = new Set([
@@ -31,6 +39,9 @@ export function stageModules(from, to, { cpu }, lock, cache) {
   rmSync(join(to, '.package-lock.json'), { force: true });
   keepOnly(join(to, 'onnxruntime-node/bin/napi-v6'), ['linux']);
   keepOnly(join(to, 'onnxruntime-node/bin/napi-v6/linux'), [cpu]);
+  keepOnly(join(to, 'onnxruntime-web/dist'), WASM_FILES);
+  for (const folder of ['lib', 'docs', 'node_modules'])
+    rmSync(join(to, 'onnxruntime-web', folder), { recursive: true, force: true });
   for (const name of ['@serialport/bindings-cpp', 'classic-level']) {
     keepOnly(join(to, name, 'prebuilds'), [`linux-${cpu}`]);
     // Debian has glibc; the binaries for musl would never be loaded.

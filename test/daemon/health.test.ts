@@ -44,7 +44,7 @@ const delivery = (over: object) => ({ ...inputs().delivery, ...over });
 
 describe('readiness', () => {
   it('is ready when a beat would be looked at and its alert would arrive', () => {
-    expect(readiness(inputs())).toEqual({ ready: true, reasons: [] });
+    expect(readiness(inputs())).toEqual({ ready: true, reasons: [], notes: [] });
   });
 
   it.each([

@@ -21,7 +21,7 @@ describe('the demo scenario', () => {
   it('gives exactly the alerts of its episodes, each with its end, as the contract says them', async () => {
     const consumer = await subscribe(broker.url, 'bench');
     const bench = await startLockstep({ scenario: builtInScenario('demo')!, brokerUrl: broker.url, model: BEAT_ECG });
-    expect(bench.daemon.ready()).toEqual({ ready: true, reasons: [] });
+    expect(bench.daemon.ready()).toEqual({ ready: true, reasons: [], notes: [] });
     await bench.runTo(380_000);
     await until(
       () => `five ends: ${consumer.distinct().map(({ event, kind }) => `${event} ${kind}`)}`,

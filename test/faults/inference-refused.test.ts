@@ -11,7 +11,7 @@ async function stateOf(options: Parameters<typeof makeRunner>[0]) {
 
 describe('story 10: the native library does not load', () => {
   it('is down with the reason, answers null, keeps no process and does not try for ever', async () => {
-    const { runner, state } = await stateOf({ runtime: { runtime: 'native', module: 'onnxruntime-of-nowhere' } });
+    const { runner, state } = await stateOf({ runtimes: [{ runtime: 'native', module: 'onnxruntime-of-nowhere' }] });
     expect(state).toBe('down');
     expect(runner.reason).toMatch(/onnxruntime-of-nowhere does not load: .*Cannot find package/);
     expect(await runner.infer('beat', item(1))).toBeNull();
@@ -24,7 +24,7 @@ describe('story 10: the native library does not load', () => {
     const dir = tinyBundle();
     const module = join(dir, 'illegal.mjs');
     writeFileSync(module, "process.kill(process.pid, 'SIGILL'); await new Promise(() => setTimeout(() => {}, 1e6));");
-    const { runner, state } = await stateOf({ runtime: { runtime: 'native', module } });
+    const { runner, state } = await stateOf({ runtimes: [{ runtime: 'native', module }] });
     expect(state).toBe('down');
     expect(runner.reason).toMatch(/died \(SIGILL\)/);
   });

@@ -5,7 +5,7 @@
 import { Socket } from 'node:net';
 import { encodeFrame, type Frame, FrameReader, FrameType, floatsOf } from './frames.js';
 import type { LoadReport, LoadRequest } from './messages.js';
-import { type OrtModule, openModel, type RunnableModel } from './session.js';
+import { importRuntime, type OrtModule, openModel, type RunnableModel } from './session.js';
 
 const CHANNEL_FD = 3;
 
@@ -38,8 +38,7 @@ async function load(frame: Frame): Promise<void> {
   const answer = (report: LoadReport) => reply(frame, FrameType.loaded, [Buffer.from(JSON.stringify(report))]);
   let ort: OrtModule;
   try {
-    const imported = (await import(request.runtime.module)) as { default?: OrtModule } & OrtModule;
-    ort = imported.InferenceSession ? imported : (imported.default as OrtModule);
+    ort = await importRuntime(request.runtime);
   } catch (error) {
     return answer({ runtimeFault: `${request.runtime.module} does not load: ${textOf(error)}`, models: [] });
   }

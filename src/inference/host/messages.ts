@@ -11,6 +11,15 @@ export interface RuntimeChoice {
 }
 
 export const NATIVE_RUNTIME: RuntimeChoice = { runtime: 'native', module: 'onnxruntime-node' };
+/** The same runtime compiled to WebAssembly: for machines whose system or CPU the native one is not made for. */
+export const WASM_RUNTIME: RuntimeChoice = { runtime: 'wasm', module: 'onnxruntime-web' };
+
+/** What the setting `inference.runtime` stands for: runtimes in the order they are tried. */
+export const RUNTIMES: Readonly<Record<'auto' | Runtime, readonly RuntimeChoice[]>> = {
+  auto: [NATIVE_RUNTIME, WASM_RUNTIME],
+  native: [NATIVE_RUNTIME],
+  wasm: [WASM_RUNTIME],
+};
 
 export interface LoadRequest {
   readonly runtime: RuntimeChoice;

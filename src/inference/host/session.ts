@@ -1,8 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { checkGolden } from '../bundle/golden.js';
 import { type Bundle, loadBundle, pickVariant } from '../bundle/load.js';
 import { BundleError, type Manifest } from '../bundle/manifest.js';
-import type { LoadedModel, LoadRequest, RuntimeChoice, VariantTrial } from './messages.js';
+import type { LoadedModel, LoadRequest, Runtime, RuntimeChoice, VariantTrial } from './messages.js';
 
 /** The part of onnxruntime-common that every build of the runtime offers. */
 export interface OrtModule {
@@ -13,11 +14,27 @@ export interface OrtModule {
 }
 
 /**
+ * Imports a runtime.
+ * @throws Error when it is not installed or not made for this machine
+ */
+export async function importRuntime({ runtime, module }: RuntimeChoice): Promise<OrtModule> {
+  // The fast code of V8's optimizing compiler costs 120 MiB and a burst of CPU for the whole of the runtime; the code of
+  // its baseline compiler answers in about the same time (the kernels are SIMD instructions either way).
+  if (runtime === 'wasm') setFlagsFromString('--liftoff-only');
+  const imported = (await import(module)) as { default?: WasmModule } & WasmModule;
+  const ort = imported.InferenceSession ? imported : (imported.default as WasmModule);
+  // Threads would be workers of their own, each with its copy of the compiled code.
+  if (runtime === 'wasm' && ort.env?.wasm) ort.env.wasm.numThreads = 1;
+  return ort;
+}
+
+type WasmModule = OrtModule & { readonly env?: { readonly wasm?: { numThreads?: number } } };
+
+/**
  * One model is far too small to gain from threads, and a Pi's other cores belong to the rest of the daemon. Spinning is
  * off because it burns a core between beats.
  */
 const SESSION_OPTIONS: InferenceSession.SessionOptions = {
-  executionProviders: ['cpu'],
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
   executionMode: 'sequential',
@@ -25,6 +42,9 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
   extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
 };
+
+/** How each build calls its plain CPU kernels. */
+const PROVIDERS: Readonly<Record<Runtime, string>> = { native: 'cpu', wasm: 'wasm' };
 
 /** A variant that is not faster than this share of fp32's time is not worth leaving the default for, and back. */
 const CLEARLY_FASTER = 0.95;
@@ -61,7 +81,7 @@ export async function openModel(
   const trials: VariantTrial[] = [];
   for (const id of candidates) {
     try {
-      open.push(await openVariant(ort, bundle, id));
+      open.push(await openVariant(ort, choice.runtime, bundle, id));
     } catch (error) {
       trials.push({ variant: id, medianMs: null, refused: messageOf(error) });
     }
@@ -102,10 +122,13 @@ interface OpenVariant {
   run(inputs: readonly Float32Array[], items: number): Promise<Float32Array>;
 }
 
-async function openVariant(ort: OrtModule, bundle: Bundle, id: string): Promise<OpenVariant> {
+async function openVariant(ort: OrtModule, runtime: Runtime, bundle: Bundle, id: string): Promise<OpenVariant> {
   const { manifest } = bundle;
   const bytes = bundle.files.get(id) as Uint8Array;
-  const session = await ort.InferenceSession.create(bytes, SESSION_OPTIONS);
+  const session = await ort.InferenceSession.create(bytes, {
+    ...SESSION_OPTIONS,
+    executionProviders: [PROVIDERS[runtime]],
+  });
   try {
     const takesBatches = checkGraph(manifest, session);
     const run = runnerOf(ort, manifest, session, takesBatches);
