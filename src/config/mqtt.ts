@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** TLS of the broker connection. Files are read anew at each connection, so a renewed certificate needs no restart. */
+/**
+ * TLS of the broker connection. Files are read at each connection and looked at each minute; when they were renewed the
+ * connection is made anew with them, so a renewed certificate needs no restart.
+ */
 const tlsSchema = z.strictObject({
   caFile: z.string().min(1).optional().describe("PEM file of the authority that signed the broker's certificate."),
   certFile: z.string().min(1).optional().describe('PEM file of the client certificate.'),
@@ -46,19 +49,34 @@ const outboxSchema = z.strictObject({
     .describe('Keep vitals in memory while the broker is away and send them afterwards, behind all alerts.'),
 });
 
+const brokerUrl = z
+  .string()
+  .regex(
+    /^(mqtts?|wss?):\/\/[^/?#\s]+/,
+    'give a URL such as mqtt://localhost:1883 or mqtts://host:8883 (also ws:, wss:)',
+  )
+  .refine((url) => !/^[a-z]+:\/\/[^/]*@/.test(url), 'put user and password into username and passwordFile');
+
 /** The broker alerts go to. */
 export const mqttSchema = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Publish over MQTT.'),
-    url: z
-      .string()
-      .regex(
-        /^(mqtts?|wss?):\/\/[^/?#\s]+/,
-        'give a URL such as mqtt://localhost:1883 or mqtts://host:8883 (also ws:, wss:)',
-      )
-      .refine((url) => !/^[a-z]+:\/\/[^/]*@/.test(url), 'put user and password into username and passwordFile')
-      .default('mqtt://localhost:1883')
-      .describe('The broker: mqtt://, mqtts://, ws:// or wss://.'),
+    url: brokerUrl.default('mqtt://localhost:1883').describe('The broker: mqtt://, mqtts://, ws:// or wss://.'),
+    backups: z
+      .array(brokerUrl)
+      .max(8)
+      .default([])
+      .describe(
+        'Further brokers, tried in this order while `url` cannot be reached. Same user, password and TLS files.',
+      ),
+    failBackMs: z
+      .number()
+      .int()
+      .min(0)
+      .default(300_000)
+      .describe(
+        'On a backup: how often the broker at `url` is looked for, to return to it. 0: stay, for equal nodes of a cluster.',
+      ),
     baseTopic: z
       .string()
       .regex(/^[^+#/\s\0$][^+#\s\0]*[^+#/\s\0]$|^[^+#/\s\0$]$/, 'a topic without + # or blanks, no / at its ends')
@@ -73,7 +91,13 @@ export const mqttSchema = z
         'MQTT client id; slothd-<node> where left out. Must be the same at each start and used by nobody else.',
       ),
     username: z.string().min(1).optional().describe('User name at the broker.'),
-    passwordFile: z.string().min(1).optional().describe('File that holds the password (or token), alone on its line.'),
+    passwordFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File that holds the password (or token), alone on its line; read at each connection. $CREDENTIALS_DIRECTORY/NAME is a credential systemd hands over.',
+      ),
     protocol: z
       .enum(['auto', '5', '3.1.1'])
       .default('auto')
@@ -86,6 +110,24 @@ export const mqttSchema = z
       .max(3600)
       .default(15)
       .describe('MQTT keep-alive in seconds. The broker declares slothd offline after 1.5 times this.'),
+    sessionExpiryS: z
+      .number()
+      .int()
+      .min(0)
+      .max(0xffffffff)
+      .default(0)
+      .describe(
+        'How long the broker keeps commands for slothd while it is away. 0: not at all, so that an old `snooze` is never carried out late.',
+      ),
+    vitalsExpiryS: z
+      .number()
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(60)
+      .describe(
+        'MQTT 5: the broker throws vitals away that it could not deliver for so long. 0: never. Alerts never expire.',
+      ),
     connectTimeoutMs: z.number().int().min(500).default(10_000).describe('Longest wait for the broker to accept.'),
     ackTimeoutMs: z
       .number()

@@ -45,6 +45,33 @@ const SYSTEM: Readonly<Record<string, string>> = {
     "the broker's certificate is signed by an unknown authority; name it in mqtt.tls.caFile",
 };
 
+/**
+ * What the broker's TLS half says of ours. Depending on when it is heard it comes as a code of its own or inside the
+ * message of an EPROTO, and OpenSSL's versions spell the beginnings differently.
+ */
+const TLS_ALERTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /alert certificate required/,
+    'the broker asks for a client certificate; see mqtt.tls.certFile and mqtt.tls.keyFile',
+  ],
+  [/alert certificate expired/, 'the broker says our client certificate has expired; renew mqtt.tls.certFile'],
+  [/alert certificate revoked/, 'the broker says our client certificate was revoked; renew mqtt.tls.certFile'],
+  [
+    /alert (unknown ca|bad certificate|unsupported certificate|certificate unknown|decrypt error)/,
+    'the broker does not accept our client certificate; see mqtt.tls.certFile and mqtt.tls.keyFile',
+  ],
+  [/alert handshake failure/, 'the broker refuses the TLS handshake; does it ask for a client certificate?'],
+  [/alert no application protocol/, 'the broker does not know any protocol of mqtt.tls.alpn'],
+  [/alert unrecognized name/, 'the broker does not know the host name we asked for; see mqtt.tls.serverName'],
+  [/key values mismatch/, 'mqtt.tls.keyFile is not the key of mqtt.tls.certFile'],
+  [/no start line| pem | asn1 /, 'a file of mqtt.tls is not in PEM format'],
+];
+
+function describeTls(code: string, message: string): string | null {
+  const text = `${code} ${message}`.toLowerCase().replaceAll('_', ' ');
+  return TLS_ALERTS.find(([words]) => words.test(text))?.[1] ?? null;
+}
+
 /** An MQTT reason code in words that say what to do; null for a code without any. */
 export function describeReasonCode(code: number): string | null {
   return REASONS[code] ?? null;
@@ -55,7 +82,10 @@ export function describeMqttError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };
   if (typeof code === 'number') return describeReasonCode(code) ?? error.message;
-  if (typeof code === 'string' && SYSTEM[code]) return `${SYSTEM[code]} (${code})`;
+  if (typeof code === 'string') {
+    const words = describeTls(code, error.message) ?? SYSTEM[code];
+    if (words) return `${words} (${code})`;
+  }
   // Happy-eyeballs connects to several addresses and reports them together.
   if (error instanceof AggregateError && error.errors.length > 0) return describeMqttError(error.errors[0]);
   if (error.message === 'connack timeout') return 'the broker does not answer; is this an MQTT port?';

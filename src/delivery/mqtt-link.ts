@@ -7,6 +7,8 @@ import {
 } from 'mqtt';
 import type { MqttSettings } from '../config/mqtt.js';
 import type { Clock, Timers } from '../domain/clock.js';
+import { Brokers } from './brokers.js';
+import { ConnectionWatch } from './connection-watch.js';
 import type { DeliveryLog } from './log.js';
 import { describeMqttError, describeReasonCode } from './mqtt-errors.js';
 import { clientOptions } from './mqtt-options.js';
@@ -19,6 +21,8 @@ export interface Outgoing {
   readonly payload: string;
   readonly qos: 0 | 1;
   readonly retain?: boolean;
+  /** MQTT 5: the broker may throw it away after so many seconds; 0 or left out: never. */
+  readonly expiryS?: number;
   /** MQTT 5: answer to a request. */
   readonly correlationData?: Buffer;
 }
@@ -51,6 +55,8 @@ export interface MqttLinkOptions {
 
 /** Bytes waiting in the socket above which telemetry is dropped: the broker does not keep up or is gone half-way. */
 const CONGESTED_BYTES = 64 * 1024;
+/** Longest wait for a goodbye before a connection is left. */
+const LEAVE_MS = 2_000;
 interface Pending {
   readonly sentAtMs: number;
   readonly done: (outcome: PublishOutcome) => void;
@@ -69,7 +75,10 @@ export class MqttLink {
   lastError = 'not connected yet';
   private client: MqttClient | null = null;
   private generation = 0;
-  private version: 4 | 5;
+  private readonly brokers: Brokers;
+  /** On the way from one connection to another: nothing more is handed over. */
+  private leaving = false;
+  private readonly watch: ConnectionWatch;
   private backoffMs: number;
   private pending = new Set<Pending>();
   private slots = 0;
@@ -84,8 +93,19 @@ export class MqttLink {
   constructor(private readonly options: MqttLinkOptions) {
     this.connect = options.connect ?? connectMqtt;
     this.random = options.random ?? Math.random;
-    this.version = options.settings.protocol === '3.1.1' ? 4 : 5;
-    this.backoffMs = options.settings.reconnectMinMs;
+    const { settings } = options;
+    this.brokers = new Brokers([settings.url, ...settings.backups], settings.protocol === '3.1.1' ? 4 : 5);
+    this.backoffMs = settings.reconnectMinMs;
+    this.watch = new ConnectionWatch({
+      ...options,
+      connect: this.connect,
+      home: () => this.brokers.home,
+      onHome: () => {
+        const offline = { topic: options.availabilityTopic, payload: 'offline', qos: 1, retain: true } as const;
+        return this.change('the first broker is back', [offline], true);
+      },
+      onRenewed: () => this.change('the TLS files were renewed', [], false),
+    });
   }
 
   start(): void {
@@ -94,7 +114,7 @@ export class MqttLink {
 
   /** QoS 1 messages that may be handed over now. */
   get freeSlots(): number {
-    return this.connected ? this.slots - this.pending.size : 0;
+    return this.connected && !this.leaving ? this.slots - this.pending.size : 0;
   }
 
   get inFlight(): number {
@@ -108,7 +128,12 @@ export class MqttLink {
 
   /** MQTT version of the connection (or of the next attempt). */
   get protocol(): '5' | '3.1.1' {
-    return this.version === 5 ? '5' : '3.1.1';
+    return this.brokers.version === 5 ? '5' : '3.1.1';
+  }
+
+  /** The broker in use (or tried next). */
+  get url(): string {
+    return this.brokers.url;
   }
 
   /** Whether the broker takes a message of this size. */
@@ -123,9 +148,12 @@ export class MqttLink {
    */
   publish(message: Outgoing, done?: (outcome: PublishOutcome) => void): boolean {
     const client = this.client;
-    if (!client || !this.connected) return false;
-    const { topic, payload, qos, retain = false, correlationData } = message;
-    const properties = correlationData && this.version === 5 ? { correlationData } : undefined;
+    if (!client || !this.connected || this.leaving) return false;
+    const { topic, payload, qos, retain = false, correlationData, expiryS } = message;
+    const properties =
+      this.brokers.version === 5 && (correlationData || expiryS)
+        ? { ...(correlationData ? { correlationData } : {}), ...(expiryS ? { messageExpiryInterval: expiryS } : {}) }
+        : undefined;
     if (qos === 0) {
       client.publish(topic, payload, { qos, retain, properties }, ignore);
       return true;
@@ -150,18 +178,22 @@ export class MqttLink {
   async stop(last: readonly Outgoing[], timeoutMs: number): Promise<void> {
     this.stopped = true;
     this.cancelRetry?.();
-    const client = this.client;
-    if (!client) return;
-    if (!this.connected) {
-      this.closed(this.generation, 'stopped');
-      return;
+    if (this.client && this.connected) {
+      const offline = { topic: this.options.availabilityTopic, payload: 'offline', qos: 1, retain: true } as const;
+      await this.leave(this.client, [...last, offline], timeoutMs);
     }
+    this.closed(this.generation, 'stopped');
+  }
+
+  /** Says the last messages and disconnects, so that the will is not sent. */
+  private async leave(client: MqttClient, goodbye: readonly Outgoing[], timeoutMs: number): Promise<void> {
+    this.leaving = true;
     await new Promise<void>((resolve) => {
+      if (goodbye.length === 0) {
+        resolve();
+        return;
+      }
       const cancel = this.options.timers.after(timeoutMs, resolve);
-      const goodbye = [
-        ...last,
-        { topic: this.options.availabilityTopic, payload: 'offline', qos: 1, retain: true } as const,
-      ];
       let open = goodbye.length;
       for (const { topic, payload, qos, retain } of goodbye) {
         client.publish(topic, payload, { qos, retain }, () => {
@@ -182,7 +214,20 @@ export class MqttLink {
         resolve();
       });
     });
-    this.closed(this.generation, 'stopped');
+  }
+
+  /** Leaves this connection in good order for another: back to the first broker, or with renewed certificates. */
+  private async change(reason: string, goodbye: readonly Outgoing[], home: boolean): Promise<void> {
+    const { client, generation } = this;
+    if (!client || !this.connected || this.stopped || this.leaving) return;
+    this.options.log.info({ url: this.url, reason }, 'changing the connection to the broker');
+    await this.leave(client, goodbye, LEAVE_MS);
+    if (generation !== this.generation || this.stopped) return;
+    if (home) this.brokers.goHome();
+    this.discard();
+    this.options.events.onDown(reason);
+    this.lastError = reason;
+    void this.attempt();
   }
 
   /** Drops the connection; a new one follows. */
@@ -197,7 +242,7 @@ export class MqttLink {
     let options: IClientOptions;
     try {
       const { settings, clientId, availabilityTopic } = this.options;
-      options = await clientOptions(settings, this.version, clientId, availabilityTopic);
+      options = await clientOptions(settings, this.brokers.version, clientId, availabilityTopic);
     } catch (error) {
       this.failed(error instanceof Error ? error.message : String(error));
       return;
@@ -205,7 +250,7 @@ export class MqttLink {
     if (this.stopped || generation !== this.generation) return;
     let client: MqttClient;
     try {
-      client = this.connect(this.options.settings.url, options);
+      client = this.connect(this.url, options);
     } catch (error) {
       this.failed(describeMqttError(error));
       return;
@@ -227,7 +272,8 @@ export class MqttLink {
       if (generation === this.generation) this.options.events.onMessage(topic, payload, packet);
     });
     client.on('close', () => {
-      if (generation !== this.generation) return;
+      // Whoever leaves sees to what follows.
+      if (generation !== this.generation || this.leaving) return;
       const answered = this.connected;
       if (!answered && this.fallBack(reason, code)) return;
       this.closed(generation, reason || (answered ? 'the broker closed the connection' : 'the broker hung up at once'));
@@ -242,9 +288,11 @@ export class MqttLink {
     this.lastError = '';
     this.loggedError = '';
     this.backoffMs = settings.reconnectMinMs;
+    this.brokers.connected();
     this.slots = Math.min(settings.outbox.inFlight, receiveMaximum);
     this.maxPacketBytes = maximumPacketSize ?? Number.POSITIVE_INFINITY;
-    log.info({ url: settings.url, protocol: this.protocol }, 'connected to the broker');
+    log.info({ url: this.url, protocol: this.protocol }, 'connected to the broker');
+    this.watch.start(!this.brokers.isHome);
     // Birth first, on the topic of the will: whatever the broker said of our former connection, this comes after it.
     this.publish({ topic: availabilityTopic, payload: 'online', qos: 1, retain: true });
     client.subscribe([...subscriptions], { qos: 1 }, (error) => {
@@ -262,15 +310,17 @@ export class MqttLink {
   private fallBack(reason: string, code: unknown): boolean {
     if (this.options.settings.protocol !== 'auto') return false;
     const refused = code === 1 || code === 132;
-    if (this.version === 5 && refused) {
-      this.version = 4;
+    if (this.brokers.version === 5 && refused) {
+      this.brokers.version = 4;
       this.options.log.info({}, 'the broker does not speak MQTT 5; using 3.1.1');
       this.discard();
       void this.attempt();
       return true;
     }
     // Some old brokers just hang up on MQTT 5. It could also be anything else, so the versions take turns.
-    if (reason === '' || refused || code === 'ECONNRESET') this.version = this.version === 5 ? 4 : 5;
+    if (reason === '' || refused || code === 'ECONNRESET') {
+      this.brokers.version = this.brokers.version === 5 ? 4 : 5;
+    }
     return false;
   }
 
@@ -278,8 +328,11 @@ export class MqttLink {
     if (generation !== this.generation) return;
     const wasUp = this.connected;
     this.discard();
-    if (wasUp) this.options.events.onDown(reason);
-    this.failed(reason);
+    if (wasUp) {
+      this.brokers.goHome();
+      this.options.events.onDown(reason);
+    }
+    this.failed(reason, wasUp);
   }
 
   /** Ends the client for good and reports what was on its way as lost. */
@@ -288,6 +341,8 @@ export class MqttLink {
     const client = this.client;
     this.client = null;
     this.connected = false;
+    this.leaving = false;
+    this.watch.stop();
     this.cancelAckTimer?.();
     this.cancelAckTimer = null;
     const lost = this.pending;
@@ -296,10 +351,12 @@ export class MqttLink {
     for (const { done } of lost) done('lost');
   }
 
-  private failed(reason: string): void {
+  /** @param wasUp a connection ended, rather than one that never came about */
+  private failed(reason: string, wasUp = false): void {
     if (this.stopped) return;
     this.lastError = reason;
-    const { url, reconnectMaxMs } = this.options.settings;
+    const { url } = this;
+    const { reconnectMinMs, reconnectMaxMs } = this.options.settings;
     if (reason !== this.loggedError) {
       this.loggedError = reason;
       this.options.log.warn({ url, reason }, 'no connection to the broker; alerts wait in the outbox');
@@ -307,8 +364,11 @@ export class MqttLink {
       this.options.log.debug({ url, reason }, 'still no connection to the broker');
     }
     // Half fixed, half random: a ward of devices must not return all at once.
-    const delayMs = this.backoffMs * (0.5 + 0.5 * this.random());
-    this.backoffMs = Math.min(reconnectMaxMs, this.backoffMs * 2);
+    const share = 0.5 + 0.5 * this.random();
+    // The next broker of the list is tried soon; only when all were tried in vain the waits grow.
+    const inVain = !wasUp && this.brokers.failed();
+    const delayMs = (wasUp || inVain ? this.backoffMs : Math.min(this.backoffMs, reconnectMinMs)) * share;
+    if (wasUp || inVain) this.backoffMs = Math.min(reconnectMaxMs, this.backoffMs * 2);
     this.cancelRetry?.();
     this.cancelRetry = this.options.timers.after(delayMs, () => {
       this.cancelRetry = null;

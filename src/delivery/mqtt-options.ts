@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { IClientOptions } from 'mqtt';
 import type { MqttSettings } from '../config/mqtt.js';
+import { readNamed, readTlsFiles } from './tls-files.js';
 
 /** Largest packet we accept: commands are small, and a flood must not cost memory. */
 const INBOUND_PACKET_BYTES = 64 * 1024;
@@ -17,16 +17,14 @@ export async function clientOptions(
   availabilityTopic: string,
 ): Promise<IClientOptions> {
   const { tls } = settings;
-  const [password, ca, cert, key] = await Promise.all([
+  const [password, { ca, cert, key }] = await Promise.all([
     readSecret('mqtt.passwordFile', settings.passwordFile),
-    readPem('mqtt.tls.caFile', tls.caFile),
-    readPem('mqtt.tls.certFile', tls.certFile),
-    readPem('mqtt.tls.keyFile', tls.keyFile),
+    readTlsFiles(settings),
   ]);
   const options: IClientOptions = {
     protocolVersion: version,
     clientId,
-    clean: true,
+    clean: settings.sessionExpiryS === 0,
     keepalive: settings.keepaliveS,
     reschedulePings: true,
     connectTimeout: settings.connectTimeoutMs,
@@ -48,23 +46,13 @@ export async function clientOptions(
     options.properties = {
       receiveMaximum: INBOUND_RECEIVE_MAXIMUM,
       maximumPacketSize: INBOUND_PACKET_BYTES,
+      sessionExpiryInterval: settings.sessionExpiryS,
     };
   }
   return options;
 }
 
 async function readSecret(name: string, file: string | undefined): Promise<string | undefined> {
-  const text = await readPem(name, file);
+  const text = await readNamed(name, file);
   return text?.toString('utf8').replace(/[\r\n]+$/, '');
-}
-
-async function readPem(name: string, file: string | undefined): Promise<Buffer | undefined> {
-  if (file === undefined) return undefined;
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(error);
-    throw new Error(`${name}: ${file}: ${why}`);
-  }
 }

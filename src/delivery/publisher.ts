@@ -57,6 +57,8 @@ export interface DeliveryOptions {
 
 export interface DeliveryStats {
   readonly enabled: boolean;
+  /** The broker in use, or tried next. */
+  readonly url: string;
   readonly connected: boolean;
   readonly protocol: '5' | '3.1.1';
   /** Why there is no connection, in words for a person; empty while there is one. */
@@ -198,7 +200,7 @@ export class Delivery {
       ...vitals,
     });
     const topic = this.topics.sensor(sensor, 'vitals');
-    if (!this.link.congested && this.link.publish({ topic, payload, qos: 0 })) {
+    if (!this.link.congested && this.link.publish({ topic, payload, qos: 0, expiryS: settings.mqtt.vitalsExpiryS })) {
       this.vitalsSent++;
     } else if (settings.mqtt.outbox.keepVitals && !this.link.connected) {
       this.outbox.add({ sensor: `${sensor}/vitals`, topic, class: 'telemetry', body: payload, arrivedAtMs: null });
@@ -244,9 +246,10 @@ export class Delivery {
   }
 
   stats(): DeliveryStats {
-    const { connected, protocol, lastError, connections, attempts } = this.link;
+    const { url, connected, protocol, lastError, connections, attempts } = this.link;
     return {
       enabled: this.enabled,
+      url,
       connected,
       protocol,
       lastError,
@@ -304,7 +307,8 @@ export class Delivery {
       queueMicrotask(() => done('undeliverable'));
       return true;
     }
-    const taken = this.link.publish({ topic, payload, qos: 1 }, (outcome) => {
+    const expiryS = alert ? 0 : this.options.settings.mqtt.vitalsExpiryS;
+    const taken = this.link.publish({ topic, payload, qos: 1, expiryS }, (outcome) => {
       if (outcome === 'acked') stages?.record('publish_ack', clock.monotonicMs() - sentAtMs);
       done(outcome);
     });

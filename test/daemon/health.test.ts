@@ -10,6 +10,7 @@ function inputs(over: Partial<HealthInputs> = {}): HealthInputs {
     inference: { wanted: true, state: 'ready', reason: '' },
     delivery: {
       enabled: true,
+      url: 'mqtt://localhost:1883',
       connected: true,
       protocol: '5',
       lastError: '',

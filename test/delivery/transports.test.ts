@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { Aedes } from 'aedes';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { createMemoryStore } from '../../src/daemon/memory-store.js';
+import { clientOptions } from '../../src/delivery/mqtt-options.js';
 import { Delivery } from '../../src/delivery/publisher.js';
-import { collectLog, realClock, realTimers, settingsFor, until } from './support/world.js';
+import { hasMosquitto, needsMosquitto, startMosquitto } from './support/brokers.js';
+import { collectLog, ManualTime, realClock, realTimers, settingsFor, tick, until } from './support/world.js';
 
 const open: Array<() => Promise<unknown>> = [];
 afterEach(async () => {
@@ -19,15 +21,15 @@ afterEach(async () => {
 
 const file = (name: string) => join(import.meta.dirname, '../fixtures/tls', name);
 
-function daemon(url: string, mqtt: Record<string, unknown> = {}) {
+function daemon(url: string, mqtt: Record<string, unknown> = {}, time: ManualTime | null = null) {
   const { log, lines } = collectLog();
   const delivery = new Delivery({
     settings: settingsFor(url, mqtt),
     node: 'pi',
     version: '1.0.0',
     sensors: [],
-    clock: realClock,
-    timers: realTimers,
+    clock: time ?? realClock,
+    timers: time ?? realTimers,
     store: createMemoryStore(),
     log,
   });
@@ -116,6 +118,109 @@ describe('TLS', () => {
     await until(() => delivery.stats().connected, 'the connection with the renewed certificate');
   });
 
+  test('no client certificate, or an expired one, where mosquitto asks for one: said which', async ({ skip }) => {
+    needsMosquitto(hasMosquitto, skip);
+    const broker = await startMosquitto(
+      [
+        `cafile ${file('ca.pem')}`,
+        `certfile ${file('server.pem')}`,
+        `keyfile ${file('server.key')}`,
+        'require_certificate true',
+        // Mosquitto started as root becomes a user that may not read the fixtures; otherwise the line means nothing.
+        'user root',
+      ].join('\n'),
+    );
+    open.push(() => broker.close());
+    const ca = { caFile: file('ca.pem') };
+    const cases: Array<[Record<string, unknown>, RegExp]> = [
+      [ca, /asks for a client certificate; see mqtt\.tls\.certFile/],
+      [{ ...ca, certFile: file('expired.pem'), keyFile: file('expired.key') }, /our client certificate has expired/],
+      [
+        { ...ca, certFile: file('client.pem'), keyFile: file('server.key') },
+        /keyFile is not the key of mqtt\.tls\.certFile/,
+      ],
+    ];
+    for (const [settings, words] of cases) {
+      const { delivery } = daemon(`mqtts://localhost:${broker.port}`, { tls: settings });
+      await delivery.start();
+      await until(() => words.test(delivery.stats().lastError), `${words}`);
+      expect(delivery.stats().connections).toBe(0);
+    }
+    const { delivery } = daemon(`mqtts://localhost:${broker.port}`, {
+      tls: { ...ca, certFile: file('client.pem'), keyFile: file('client.key') },
+    });
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    expect(delivery.stats().protocol).toBe('5');
+  });
+
+  test('SNI and ALPN reach the broker as configured', async () => {
+    const heard: Array<[unknown, unknown]> = [];
+    const port = await tlsBroker('other', { ALPNProtocols: ['x-amzn-mqtt-ca', 'mqtt'] });
+    const watch = tls.createServer(
+      { cert: readFileSync(file('other.pem')), key: readFileSync(file('other.key')), ALPNProtocols: ['mqtt'] },
+      (socket) => {
+        heard.push([socket.alpnProtocol, (socket as unknown as { servername: string }).servername]);
+        socket.on('error', () => undefined).destroy();
+      },
+    );
+    watch.on('tlsClientError', () => undefined);
+    const watchPort = await listen(watch);
+    open.push(() => new Promise<void>((resolve) => watch.close(() => resolve())));
+    const tlsSettings = { caFile: file('ca.pem'), serverName: 'elsewhere.example', alpn: ['mqtt'] };
+    const { delivery } = daemon(`mqtts://localhost:${watchPort}`, { tls: tlsSettings });
+    await delivery.start();
+    await until(() => heard.length > 0, 'the handshake');
+    expect(heard[0]).toEqual(['mqtt', 'elsewhere.example']);
+    const wrong = daemon(`mqtts://localhost:${port}`, { tls: { ...tlsSettings, alpn: ['h2'] } });
+    await wrong.delivery.start();
+    await until(() => /protocol of mqtt\.tls\.alpn/.test(wrong.delivery.stats().lastError), 'the word on ALPN');
+  });
+
+  test('a certificate renewed while the connection stands is taken into use; a half-written one is not', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'slothd-tls-'));
+    open.push(() => rm(dir, { recursive: true, force: true }));
+    const names: unknown[] = [];
+    const port = await tlsBroker('server', {
+      ca: readFileSync(file('ca.pem')),
+      requestCert: true,
+      rejectUnauthorized: true,
+      SNICallback: (_name, done) => {
+        names.push(_name);
+        done(null);
+      },
+    });
+    const certFile = join(dir, 'client.pem');
+    const keyFile = join(dir, 'client.key');
+    copyFileSync(file('client.pem'), certFile);
+    copyFileSync(file('client.key'), keyFile);
+    const time = new ManualTime();
+    const { delivery, lines } = daemon(
+      `mqtts://localhost:${port}`,
+      { tls: { caFile: file('ca.pem'), certFile, keyFile } },
+      time,
+    );
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    const minutes = async (count: number) => {
+      for (let n = 0; n < count; n++) {
+        time.advance(61_000);
+        await tick(30);
+      }
+    };
+    await tick(50);
+    writeFileSync(certFile, 'half of a certifi');
+    await minutes(3);
+    expect(lines.some(({ level, message }) => level === 'error' && /do not fit/.test(message))).toBe(true);
+    expect(delivery.stats()).toMatchObject({ connected: true, connections: 1 });
+    copyFileSync(file('client.pem'), certFile);
+    await minutes(3);
+    await until(() => delivery.stats().connections === 2 && delivery.stats().connected, 'the new connection');
+    const stopping = delivery.stop();
+    await minutes(1);
+    await stopping;
+  });
+
   test('TLS to a port without it: said so', async () => {
     const server = net.createServer((socket) => {
       socket.on('error', () => undefined);
@@ -150,6 +255,21 @@ test('user and password from a file reach the broker', async () => {
   await delivery.start();
   await until(() => delivery.stats().connected, 'the connection');
   expect(given).toBe('pi:s3cret word');
+});
+
+test('a credential that systemd hands over', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'slothd-secret-'));
+  open.push(() => rm(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, 'mqtt-password'), 'token-1\n');
+  const settings = settingsFor('mqtt://localhost', {
+    username: 'pi',
+    passwordFile: '$CREDENTIALS_DIRECTORY/mqtt-password',
+  }).mqtt;
+  vi.stubEnv('CREDENTIALS_DIRECTORY', dir);
+  open.push(async () => vi.unstubAllEnvs());
+  expect((await clientOptions(settings, 5, 'id', 'topic')).password).toBe('token-1');
+  vi.stubEnv('CREDENTIALS_DIRECTORY', undefined);
+  await expect(clientOptions(settings, 5, 'id', 'topic')).rejects.toThrow(/passwordFile.*LoadCredential/);
 });
 
 test('WebSocket', async () => {

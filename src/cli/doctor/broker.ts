@@ -7,10 +7,19 @@ import { bad, type Finding, good, note } from './finding.js';
 
 const TIMEOUT_MS = 6000;
 
-/** Reachable, TLS, user and password, and rights on the topics slothd uses; under a client id that disturbs nobody. */
+/**
+ * Each broker of the config: reachable, TLS, user and password, and rights on the topics slothd uses; under a client id
+ * that disturbs nobody.
+ */
 export async function checkBroker(config: Config): Promise<Finding[]> {
-  const { mqtt: settings, node } = config;
-  if (!settings.enabled) return [note('broker', 'off in the config: alerts stay on this device')];
+  const { mqtt } = config;
+  if (!mqtt.enabled) return [note('broker', 'off in the config: alerts stay on this device')];
+  const urls = [mqtt.url, ...mqtt.backups];
+  const findings = await Promise.all(urls.map((url) => checkOne({ ...config, mqtt: { ...mqtt, url } })));
+  return findings.flat();
+}
+
+async function checkOne({ mqtt: settings, node }: Config): Promise<Finding[]> {
   const root = `${settings.baseTopic}/${node}`;
   const fix = `slothd check, then look at mqtt in the config; by hand: mosquitto_pub -L ${settings.url}/test -m hello`;
   let client: MqttClient | undefined;

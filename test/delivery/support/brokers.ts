@@ -194,7 +194,10 @@ export async function startMosquitto(extraConfig = ''): Promise<{ port: number; 
     port,
     url: `mqtt://127.0.0.1:${port}`,
     async close() {
-      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      const gone = new Promise<void>((resolve) => {
+        if (child.exitCode !== null || child.signalCode !== null) resolve();
+        else child.once('exit', () => resolve());
+      });
       child.kill('SIGTERM');
       await gone;
       await rm(dir, { recursive: true, force: true });
