@@ -67,6 +67,12 @@ export function labCommand(): Command {
         .default('Percentile'),
     )
     .option('--percentile <p>', 'for Percentile: share of values kept, in percent', Number, 99.999)
+    .option(
+      '--max-loss <points>',
+      'beat-ecg: points of accuracy that int8 may lose on validation patients; layers that cost more stay float',
+      Number,
+    )
+    .option('--aware <epochs>', 'beat-ecg: epochs of quantization-aware fine-tuning before', whole)
     .action((options: WithModel<QuantizeArguments>) => of(options).quantize(options));
   verb(lab, 'export')
     .description('Check every variant in the shipped runtime on the test patients and write the bundle.')

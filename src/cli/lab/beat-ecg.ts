@@ -44,11 +44,18 @@ export const beatEcg: LabModel = {
     const { quantizeBeatEcg } = await load();
     const { bar, onProgress } = reporter();
     const outFolder = out ?? join(from, 'onnx');
-    const { calibration } = await quantizeBeatEcg({
+    const { calibration, accuracyAware } = await quantizeBeatEcg({
       ...(await dataOptions(options)),
-      ...{ modelFolder: from, outFolder, method, percentile, onProgress },
+      ...{ modelFolder: from, outFolder, method, percentile, onProgress, awareEpochs: options.aware },
+      maxLoss: options.maxLoss === undefined ? undefined : options.maxLoss / 100,
     });
     bar.end();
+    if (accuracyAware) {
+      const { floatNodes, floatMetric, int8Metric, on } = accuracyAware;
+      const points = (share: number) => (share * 100).toFixed(2);
+      say(`int8 ${points(int8Metric)} against ${points(floatMetric)} %: ${on}`);
+      say(floatNodes.length > 0 ? `left in float: ${floatNodes.join(', ')}` : 'no layer had to stay in float');
+    }
     say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} beats (${method})`);
   },
 

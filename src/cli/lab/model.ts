@@ -38,6 +38,9 @@ export interface QuantizeArguments extends DataOptions {
   readonly out?: string;
   readonly method: 'MinMax' | 'Entropy' | 'Percentile';
   readonly percentile: number;
+  /** In points of the metric. */
+  readonly maxLoss?: number;
+  readonly aware?: number;
 }
 
 export interface ExportArguments extends DataOptions {

@@ -74,6 +74,14 @@ export async function calibrate(model: OnnxModel, items: Items): Promise<Calibra
     await runner.release();
   }
   if (total === 0) throw new CalibrationError('the representative dataset is empty');
+  for (const { name } of model.graph.inputs) {
+    const { min, max } = histograms.get(name)!;
+    if (min === max) {
+      throw new CalibrationError(
+        `input '${name}' is ${min} throughout the representative dataset: it represents nothing`,
+      );
+    }
+  }
   return {
     items: total,
     sha256: hash.digest('hex'),

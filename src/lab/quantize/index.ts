@@ -1,3 +1,4 @@
+export { quantizationAware } from './aware.js';
 export { type Calibration, CalibrationError, calibrate } from './calibrate.js';
 export { type DynamicOptions, quantizeDynamic } from './dynamic.js';
 export { quantizeFloat16 } from './float16.js';
@@ -11,4 +12,10 @@ export {
   rankSensitiveNodes,
 } from './sensitivity.js';
 export { QuantizationError, quantizableNodes, quantizeStatic, type StaticOptions } from './static.js';
-export { loadQuantization, type Quantization, type WriteVariantsOptions, writeVariants } from './variants.js';
+export {
+  loadQuantization,
+  type Quantization,
+  type WithinLoss,
+  type WriteVariantsOptions,
+  writeVariants,
+} from './variants.js';

@@ -6,6 +6,7 @@ import { quantizeDynamic } from './dynamic.js';
 import { quantizeFloat16 } from './float16.js';
 import type { CalibrationMethod } from './histogram.js';
 import type { Items } from './runtime.js';
+import { type Evaluate, quantizeWithinLoss } from './sensitivity.js';
 import { quantizeStatic } from './static.js';
 
 const FILE = 'quantization.json';
@@ -19,9 +20,21 @@ export interface WriteVariantsOptions {
   readonly from: string;
   /** Share of zeros among the model's weights. */
   readonly sparsity: number;
+  readonly awareEpochs?: number;
   readonly method?: CalibrationMethod;
   readonly percentile?: number;
+  /** Layers that cost too much stay float: chosen on validation patients. */
+  readonly within?: WithinLoss;
   onStage?(stage: 'calibrating' | 'quantizing' | 'writing' | 'done', done: number, of: number): void;
+}
+
+/** How much int8 may lose, and on whom it is measured. */
+export interface WithinLoss {
+  /** Largest loss of the metric: 0.005 is half a point. */
+  readonly maxLoss: number;
+  readonly evaluate: Evaluate;
+  /** Which metric, over whom: for the manifest. */
+  readonly on: string;
 }
 
 /** What `quantization.json` says of a folder of ONNX files. */
@@ -34,6 +47,16 @@ export interface Quantization {
     readonly sha256: string;
     readonly from: string;
   };
+  /** Where layers were kept float for accuracy's sake. */
+  readonly accuracyAware?: {
+    readonly maxLoss: number;
+    readonly on: string;
+    readonly floatNodes: readonly string[];
+    readonly floatMetric: number;
+    readonly int8Metric: number;
+  };
+  /** Epochs of quantization-aware fine-tuning before. */
+  readonly awareEpochs?: number;
 }
 
 /** Writes a float model as ONNX in float32, float16, int8 (static QDQ) and int8 weights, with a word on how. */
@@ -42,10 +65,13 @@ export async function writeVariants(fp32: OnnxModel, options: WriteVariantsOptio
   onStage?.('calibrating', 1, 4);
   const calibration = await calibrate(fp32, options.items);
   onStage?.('quantizing', 2, 4);
+  const ranges = calibration.ranges({ method, percentile });
+  const { within } = options;
+  const aware = within && (await quantizeWithinLoss(fp32, ranges, within.evaluate, within.maxLoss));
   const models: Record<string, OnnxModel> = {
     fp32,
     fp16: quantizeFloat16(fp32),
-    int8: quantizeStatic(fp32, calibration.ranges({ method, percentile })),
+    int8: aware?.model ?? quantizeStatic(fp32, ranges),
     'int8-weights': quantizeDynamic(fp32),
   };
   onStage?.('writing', 3, 4);
@@ -62,6 +88,14 @@ export async function writeVariants(fp32: OnnxModel, options: WriteVariantsOptio
       sha256: calibration.sha256,
       from: options.from,
     },
+    ...(within &&
+      aware && {
+        accuracyAware: {
+          ...{ maxLoss: within.maxLoss, on: within.on, floatNodes: aware.excluded },
+          ...{ floatMetric: aware.floatMetric, int8Metric: aware.metric },
+        },
+      }),
+    ...(options.awareEpochs && { awareEpochs: options.awareEpochs }),
   };
   await writeFile(join(outFolder, FILE), `${JSON.stringify(quantization, null, 1)}\n`);
   onStage?.('done', 4, 4);

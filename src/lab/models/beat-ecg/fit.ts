@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
 import { type BeatRecord, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
 import { type PruningWish, plannedPruner } from '../../prune/plan.js';
+import { quantizationAware } from '../../quantize/index.js';
 import type { CheckpointOptions } from '../../train/keeper.js';
 import {
   type EpochReport,
@@ -15,7 +16,7 @@ import { seedDropout } from '../../train/seeded-dropout.js';
 import { featureConstants, standardised } from './data.js';
 import type { ScoredRecord } from './decide.js';
 import { beatEcgNetwork, LABELS } from './network.js';
-import { BEAT_ECG_PRUNING, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
+import { BEAT_ECG_AWARE_RATE, BEAT_ECG_PRUNING, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { BeatSampler } from './sampling.js';
 
 export interface Fitted {
@@ -90,6 +91,28 @@ export async function fitTuned(
   const hooks = { onEpoch, ...watching(control, preprocessing), states: [sampler] };
   const { history } = await trainModel(model, () => sampler.next(), { ...recipe, ...BEAT_ECG_TUNING }, hooks);
   return history;
+}
+
+/** Fine-tunes a network for 8 bits. Changes the model in place; zeros of a pruned one stay. */
+export async function fitAware(
+  { model, preprocessing }: Fitted,
+  records: readonly BeatRecord[],
+  recipe: BeatEcgRecipe,
+  seed: number,
+  epochs: number,
+  onEpoch?: OnEpoch,
+): Promise<readonly EpochReport[]> {
+  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 224737);
+  seedDropout(model, seed + 2);
+  const aware = quantizationAware(model);
+  try {
+    const settings = { ...recipe, epochs, peakLearningRate: BEAT_ECG_AWARE_RATE };
+    const states = [sampler, ...(aware.hooks.states ?? [])];
+    const hooks = { ...aware.hooks, onEpoch, states };
+    return (await trainModel(model, () => sampler.next(), settings, hooks)).history;
+  } finally {
+    aware.end();
+  }
 }
 
 /** Every so many beats of the people left out: enough for a curve, and it costs little beside an epoch. */

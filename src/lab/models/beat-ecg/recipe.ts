@@ -55,3 +55,6 @@ export const BEAT_ECG_PRUNING = {
 
 /** After channels were taken out the net is trained on as long as it was trained at first, a little more gently. */
 export const BEAT_ECG_TUNING = { epochs: 12, peakLearningRate: 2e-3 } as const;
+
+/** Peak learning rate of the fine-tuning for 8 bits: a tenth of the training's, so that it mends and does not relearn. */
+export const BEAT_ECG_AWARE_RATE = 3e-4;
