@@ -3,7 +3,7 @@ import { AlarmEngine } from '../alarm/engine.js';
 import { alarmPrefix, alarmWrites, readAlarms } from '../alarm/store.js';
 import type { AlarmSettings } from '../config/alarms.js';
 import type { Delivery } from '../delivery/publisher.js';
-import type { AlertChange } from '../domain/alert.js';
+import { type AlertChange, type Announcement, TEST_KIND } from '../domain/alert.js';
 import type { Clock, StreamMs } from '../domain/clock.js';
 import type { KeyValueStore } from '../domain/store.js';
 import type { Metrics } from '../watch/metrics.js';
@@ -45,6 +45,35 @@ export class AlarmDesk {
     this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
     log.info({ sensor, kind, event, id, priority }, `alert ${event}: ${kind}`);
     for (const observer of this.observers) observer(change);
+  }
+
+  /** An alert that only shows that alerts arrive: stored, sent and shown as any other, and over at once. @returns its id */
+  test(sensor: string): string {
+    const { delivery, metrics, log, clock, newId } = this.options;
+    const nowMs = clock.monotonicMs();
+    const id = newId();
+    const event = (name: 'new' | 'end', sequence: number): Announcement => ({
+      id,
+      event: name,
+      sequence,
+      kind: TEST_KIND,
+      priority: 'low',
+      category: 'technical',
+      sensor,
+      onsetMs: nowMs,
+      raisedMs: nowMs,
+      endedMs: name === 'end' ? nowMs : null,
+      values: { requested: true },
+      evidence: {},
+      model: null,
+    });
+    for (const announcement of [event('new', 1), event('end', 2)]) {
+      delivery.alert(announcement, { arrivedAtMs: null }, []);
+      metrics.alerts.inc({ sensor, kind: TEST_KIND, event: announcement.event });
+      this.options.onShown(this.history.add(announcement, (tMs) => this.toWallMs(tMs)));
+    }
+    log.info({ sensor, id }, 'test alert sent');
+    return id;
   }
 
   /** After `ack` or `snooze`: the changed state goes to the disk, to the retained list and to the dashboard. */

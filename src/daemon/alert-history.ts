@@ -1,4 +1,4 @@
-import type { AlertChange, Evidence, ModelRef } from '../domain/alert.js';
+import type { AlertChange, Announcement, Evidence, ModelRef } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 
 /** An alert as the dashboard and the command line show it: its newest event, in wall-clock time. */
@@ -30,7 +30,7 @@ export class AlertHistory {
   private readonly alerts = new Map<string, ShownAlert>();
   private readonly evidence = new Map<string, Evidence>();
 
-  add(change: AlertChange, toWallMs: (tMs: StreamMs) => number): ShownAlert {
+  add(change: Announcement, toWallMs: (tMs: StreamMs) => number): ShownAlert {
     const at = (tMs: StreamMs) => new Date(toWallMs(tMs)).toISOString();
     const { id, kind, sensor, priority, category, event, values } = change;
     const shown: ShownAlert = {

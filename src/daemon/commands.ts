@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AlarmEngine } from '../alarm/engine.js';
-import { HEALTH_KINDS, TECHNICAL_KINDS } from '../domain/alert.js';
+import { type AlertKind, HEALTH_KINDS, TECHNICAL_KINDS } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 
 /** What commands may touch. */
@@ -9,19 +9,34 @@ export interface Commandable {
   sensorNames(): string[];
   nowMs(): StreamMs;
   alarmsChanged(sensor: string): void;
+  /** Sends an alert of kind `test`, new and end, for a sensor. @returns its id */
+  sendTestAlert(sensor: string): string;
 }
 
 const DEFAULT_MINUTES = 30;
 
 const onAlarm = z.object({
   sensor: z.string(),
-  kind: z.enum([...HEALTH_KINDS, ...TECHNICAL_KINDS]),
+  /** Left out: every kind that is open. */
+  kind: z.enum([...HEALTH_KINDS, ...TECHNICAL_KINDS]).optional(),
   minutes: z
     .number()
     .positive()
     .max(24 * 60)
     .default(DEFAULT_MINUTES),
 });
+
+const onTest = z.object({ sensor: z.string().optional() });
+
+/** @throws Error naming what is wrong with the arguments */
+function parse<T>(schema: z.ZodType<T>, args: unknown): T {
+  const parsed = schema.safeParse(args);
+  if (parsed.success) return parsed.data;
+  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
+}
+
+const noSensor = (sensor: string, daemon: Commandable) =>
+  new Error(`no sensor '${sensor}'; there are: ${daemon.sensorNames().join(', ')}`);
 
 /**
  * Carries out a command of `<root>/cmd/<verb>`.
@@ -32,21 +47,31 @@ export function carryOut(verb: string, args: Readonly<Record<string, unknown>>, 
   switch (verb) {
     case 'ack':
     case 'snooze': {
-      const parsed = onAlarm.safeParse(args);
-      if (!parsed.success) {
-        throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
-      }
-      const { sensor, kind, minutes } = parsed.data;
+      const { sensor, kind, minutes } = parse(onAlarm, args);
       const alarms = daemon.alarmsOf(sensor);
-      if (!alarms) throw new Error(`no sensor '${sensor}'; there are: ${daemon.sensorNames().join(', ')}`);
+      if (!alarms) throw noSensor(sensor, daemon);
       const untilMs = daemon.nowMs() + minutes * 60_000;
-      const result = verb === 'ack' ? alarms.ack(kind, untilMs) : alarms.snooze(kind, untilMs);
+      const act = (one: AlertKind) => (verb === 'ack' ? alarms.ack(one, untilMs) : alarms.snooze(one, untilMs));
+      if (kind !== undefined) {
+        const result = act(kind);
+        daemon.alarmsChanged(sensor);
+        return result;
+      }
+      const open = alarms.active().map((alert) => alert.kind);
+      if (open.length === 0) return { accepted: false, reason: 'no alert is open' };
+      const kinds = Object.fromEntries(open.map((one) => [one, act(one)]));
       daemon.alarmsChanged(sensor);
-      return result;
+      return { accepted: true, kinds };
+    }
+    case 'test':
+    case 'silence-test': {
+      const { sensor = daemon.sensorNames()[0] ?? '' } = parse(onTest, args);
+      if (!daemon.alarmsOf(sensor)) throw noSensor(sensor, daemon);
+      return { id: daemon.sendTestAlert(sensor) };
     }
     case 'ping':
       return { pong: true };
     default:
-      throw new Error(`unknown command '${verb}'; there are: ack, snooze, ping`);
+      throw new Error(`unknown command '${verb}'; there are: ack, snooze, test, ping`);
   }
 }

@@ -184,6 +184,10 @@ export class Daemon {
     return this.outside.clock.monotonicMs();
   }
 
+  sendTestAlert(sensor: string): string {
+    return this.desk.test(sensor);
+  }
+
   /** After `ack` or `snooze`. */
   alarmsChanged(sensor: string): void {
     const station = this.stations.get(sensor);

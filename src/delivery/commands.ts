@@ -19,6 +19,8 @@ export interface CommandOptions {
   readonly log: DeliveryLog;
   /** Where answers must not go: our own topics mean what the contract says and nothing else. */
   readonly root: string;
+  /** Where an answer goes that nobody named a topic for. */
+  readonly responseTopic: (verb: string) => string;
   readonly reply: (topic: string, payload: string, correlationData: Buffer | undefined) => void;
 }
 
@@ -28,10 +30,19 @@ const BURST = 20;
 const AT_ONCE = 8;
 const MAX_BYTES = 16 * 1024;
 const MAX_RESPONSE_TOPIC = 512;
+const MAX_REQUEST_ID = 128;
+
+/** A command on its way: what its answer needs. */
+interface Asked {
+  readonly verb: string;
+  readonly packet: IPublishPacket;
+  readonly requestId: string | number | undefined;
+}
 
 /**
- * Commands from `<root>/cmd/<verb>`: parsed, bounded and answered on the MQTT 5 response topic. A flood costs one
- * comparison per message; every message that is carried out gets exactly one answer.
+ * Commands from `<root>/cmd/<verb>`: parsed, bounded and answered on the MQTT 5 response topic. MQTT 3.1.1 has no response
+ * topic: there the answer goes to `<root>/response/<verb>`, and a `requestId` in the command comes back in it. A flood costs
+ * one comparison per message; every message that is carried out gets exactly one answer.
  */
 export class Commands {
   private handler: CommandHandler | null = null;
@@ -64,22 +75,22 @@ export class Commands {
       if (now - this.busyAnswerAtMs >= 1000) {
         this.busyAnswerAtMs = now;
         this.options.log.warn({ dropped: this.dropped }, 'too many commands; some are dropped');
-        this.fail(verb, packet, 'too many commands; try again later');
+        this.fail({ verb, packet, requestId: undefined }, 'too many commands; try again later');
       }
       return;
     }
     this.tokens -= 1;
     if (packet.retain) {
       // A retained command would be carried out again at each reconnect.
-      this.fail(verb, packet, 'a command must not be retained');
+      this.fail({ verb, packet, requestId: undefined }, 'a command must not be retained');
       return;
     }
     const args = parseArguments(payload);
     if (typeof args === 'string') {
-      this.fail(verb, packet, args);
+      this.fail({ verb, packet, requestId: undefined }, args);
       return;
     }
-    void this.run(verb, args, packet);
+    void this.run({ verb, packet, requestId: requestIdOf(args) }, args);
   }
 
   stats(): CommandStats {
@@ -87,28 +98,30 @@ export class Commands {
     return { received, answered, failed, dropped };
   }
 
-  private async run(verb: string, args: Record<string, unknown>, packet: IPublishPacket): Promise<void> {
+  private async run(asked: Asked, args: Record<string, unknown>): Promise<void> {
+    const { verb } = asked;
     this.running++;
     try {
       if (!this.handler) throw new Error('slothd is starting; try again later');
       const result = await this.handler(verb, args);
-      this.answer(packet, { schema: 'slothd.answer.v1', verb, ok: true, result: result ?? null });
+      this.answer(asked, { schema: 'slothd.answer.v1', verb, ok: true, result: result ?? null });
     } catch (error) {
-      this.fail(verb, packet, error instanceof Error ? error.message : String(error));
+      this.fail(asked, error instanceof Error ? error.message : String(error));
     } finally {
       this.running--;
     }
   }
 
-  private fail(verb: string, packet: IPublishPacket, error: string): void {
+  private fail(asked: Asked, error: string): void {
+    const { verb } = asked;
     this.failed++;
     this.options.log.debug({ verb, error }, 'a command failed');
-    this.answer(packet, { schema: 'slothd.answer.v1', verb, ok: false, error });
+    this.answer(asked, { schema: 'slothd.answer.v1', verb, ok: false, error });
   }
 
-  private answer(packet: IPublishPacket, answer: CommandAnswer): void {
-    const topic = packet.properties?.responseTopic;
-    if (topic === undefined) return;
+  private answer({ verb, packet, requestId }: Asked, result: CommandAnswer): void {
+    const answer = requestId === undefined ? result : { ...result, requestId };
+    const topic = packet.properties?.responseTopic ?? this.options.responseTopic(verb);
     if (!this.mayAnswerOn(topic)) {
       this.options.log.debug({ topic }, 'a command asked for its answer on a topic we do not use');
       return;
@@ -130,6 +143,11 @@ export class Commands {
     // Nobody gets us to say something false about a heart on its own topic, or to send ourselves commands.
     return topic !== root && (!topic.startsWith(`${root}/`) || topic.startsWith(`${root}/response/`));
   }
+}
+
+function requestIdOf({ requestId }: Record<string, unknown>): string | number | undefined {
+  const usable = typeof requestId === 'number' || (typeof requestId === 'string' && requestId.length <= MAX_REQUEST_ID);
+  return usable ? requestId : undefined;
 }
 
 /** The arguments, or why they are none. */

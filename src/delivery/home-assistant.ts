@@ -11,6 +11,15 @@ import { type Topics, topicLevel } from './topics.js';
 /** Vitals come once a second; an entity that hears nothing for this long is unavailable rather than stale. */
 const EXPIRE_AFTER_S = 30;
 
+/** Snooze of the button; the command `snooze` takes any time. */
+const SNOOZE_MINUTES = 30;
+/** Health comes every 30 s. */
+const HEALTH_EXPIRE_AFTER_S = 120;
+
+/** Fields of the vitals that only some sensors have; their entities appear when they are first told. */
+export const EXTRAS = ['batteryPercent', 'spo2Percent'] as const;
+export type Extra = (typeof EXTRAS)[number];
+
 /** Device id: also the discovery topic's level and the start of every `unique_id`. */
 export function deviceId(node: string, sensor: string): string {
   return `slothd_${topicLevel(node)}_${topicLevel(sensor)}`;
@@ -26,7 +35,13 @@ export function statusTopic(settings: HomeAssistantSettings): string {
 }
 
 /** The discovery message of one sensor. */
-export function discoveryPayload(node: string, sensor: string, version: string, topics: Topics): string {
+export function discoveryPayload(
+  node: string,
+  sensor: string,
+  version: string,
+  topics: Topics,
+  extras: ReadonlySet<Extra> = new Set(),
+): string {
   const id = deviceId(node, sensor);
   const vitals = topics.sensor(sensor, 'vitals');
   const alarms = topics.sensor(sensor, 'alarms');
@@ -81,6 +96,89 @@ export function discoveryPayload(node: string, sensor: string, version: string, 
       availability: [{ topic: topics.availability }],
     },
   };
+  if (extras.has('batteryPercent')) {
+    components.battery = {
+      platform: 'sensor',
+      unique_id: `${id}_battery`,
+      name: 'Battery',
+      device_class: 'battery',
+      state_class: 'measurement',
+      unit_of_measurement: '%',
+      entity_category: 'diagnostic',
+      state_topic: vitals,
+      value_template: '{{ value_json.batteryPercent | default(None) }}',
+    };
+  }
+  if (extras.has('spo2Percent')) {
+    components.spo2 = {
+      platform: 'sensor',
+      unique_id: `${id}_spo2`,
+      name: 'Oxygen saturation',
+      icon: 'mdi:water-percent',
+      state_class: 'measurement',
+      unit_of_measurement: '%',
+      state_topic: vitals,
+      value_template: '{{ value_json.spo2Percent | default(None) }}',
+      expire_after: EXPIRE_AFTER_S,
+    };
+  }
+  const daemonOnly = { availability: [{ topic: topics.availability }] };
+  components.inference_latency = {
+    platform: 'sensor',
+    unique_id: `${id}_inference_latency`,
+    name: 'Inference latency p99',
+    device_class: 'duration',
+    state_class: 'measurement',
+    unit_of_measurement: 'ms',
+    suggested_display_precision: 1,
+    entity_category: 'diagnostic',
+    state_topic: topics.health,
+    value_template: '{{ (value_json.latency.inference | default({})).p99Ms | default(None) }}',
+    expire_after: HEALTH_EXPIRE_AFTER_S,
+    ...daemonOnly,
+  };
+  components.alert = {
+    platform: 'event',
+    unique_id: `${id}_alert`,
+    name: 'Alert',
+    icon: 'mdi:heart-flash',
+    state_topic: topics.sensor(sensor, 'alert'),
+    event_types: ['new', 'update', 'end'],
+    // Without the evidence: an attribute holds what a person reads, not seconds of waveform.
+    value_template: `{{ {${[
+      'id',
+      'sequence',
+      'kind',
+      'priority',
+      'category',
+      'onsetAt',
+      'raisedAt',
+      'endedAt',
+      'replayed',
+      'values',
+    ]
+      .map((field) => `'${field}': value_json['${field}']`)
+      .concat("'event_type': value_json['event']")
+      .join(', ')}} | to_json }}`,
+    ...daemonOnly,
+  };
+  const buttons = [
+    ['ack', 'Acknowledge alerts', 'mdi:check', { sensor }],
+    ['snooze', `Snooze alerts for ${SNOOZE_MINUTES} minutes`, 'mdi:bell-sleep', { sensor, minutes: SNOOZE_MINUTES }],
+    ['test', 'Send a test alert', 'mdi:bell-ring', { sensor }],
+  ] as const;
+  for (const [verb, name, icon, args] of buttons) {
+    components[verb] = {
+      platform: 'button',
+      unique_id: `${id}_${verb}`,
+      name,
+      icon,
+      entity_category: verb === 'test' ? 'diagnostic' : 'config',
+      command_topic: topics.command(verb),
+      payload_press: JSON.stringify(args),
+      ...daemonOnly,
+    };
+  }
   for (const kind of [...HEALTH_KINDS, ...TECHNICAL_KINDS]) {
     const name = kind.replaceAll('-', ' ');
     const technical = (TECHNICAL_KINDS as readonly string[]).includes(kind);

@@ -27,6 +27,11 @@ export interface Outgoing {
   readonly correlationData?: Buffer;
 }
 
+export interface Subscription {
+  readonly topic: string;
+  readonly qos: 0 | 1;
+}
+
 /** How a QoS 1 publish ended. */
 export type PublishOutcome = 'acked' | 'lost' | 'refused';
 
@@ -44,7 +49,7 @@ export interface MqttLinkOptions {
   readonly clientId: string;
   /** Topic that carries `online` and `offline`: will, birth, goodbye. */
   readonly availabilityTopic: string;
-  readonly subscriptions: readonly string[];
+  readonly subscriptions: readonly Subscription[];
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: DeliveryLog;
@@ -295,7 +300,8 @@ export class MqttLink {
     this.watch.start(!this.brokers.isHome);
     // Birth first, on the topic of the will: whatever the broker said of our former connection, this comes after it.
     this.publish({ topic: availabilityTopic, payload: 'online', qos: 1, retain: true });
-    client.subscribe([...subscriptions], { qos: 1 }, (error) => {
+    const wanted = Object.fromEntries(subscriptions.map(({ topic, qos }) => [topic, { qos }]));
+    client.subscribe(wanted, (error) => {
       if (error && client === this.client && this.connected) {
         log.warn(
           { reason: describeMqttError(error) },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AlertChange, HEALTH_KINDS, TECHNICAL_KINDS } from '../domain/alert.js';
+import { type AlertChange, type Announcement, HEALTH_KINDS, TECHNICAL_KINDS, TEST_KIND } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { QualityState } from '../domain/quality.js';
 import type { RhythmLabel } from '../domain/rhythm.js';
@@ -57,7 +57,9 @@ const alertBody = {
     .int()
     .min(1)
     .describe("Counts this alert's events from 1. Drop what you have seen: (id, sequence)."),
-  kind: z.enum([...HEALTH_KINDS, ...TECHNICAL_KINDS]),
+  kind: z
+    .enum([...HEALTH_KINDS, ...TECHNICAL_KINDS, TEST_KIND])
+    .describe('`test` is raised and ended at once by the command `test`, to see that alerts arrive.'),
   priority: z.enum(['high', 'medium', 'low']).describe('Words of IEC 60601-1-8.'),
   category: z.enum(['health', 'technical']),
   node: z.string(),
@@ -182,8 +184,14 @@ export const commandAnswerSchema = z
     ok: z.boolean(),
     result: z.unknown().optional().describe('Where ok.'),
     error: z.string().optional().describe('Where not ok.'),
+    requestId: z
+      .union([z.string(), z.number()])
+      .optional()
+      .describe('As the command had it, for MQTT 3.1.1, which has no correlation data.'),
   })
-  .describe('Answer to a command, on the MQTT 5 response topic of the request, with its correlation data.');
+  .describe(
+    'Answer to a command: on the MQTT 5 response topic of the request, with its correlation data; without one on <root>/response/<verb>.',
+  );
 export type CommandAnswer = z.infer<typeof commandAnswerSchema>;
 
 /** What the daemon tells of a sensor once a second. Rates in beats per minute, intervals in ms. */
@@ -241,7 +249,7 @@ export function isoFromWallMs(wallMs: number): string {
 }
 
 /** An alert event as JSON text, less `latencyMs` and `replayed`, which are known only when it is sent. */
-export function alertBodyJson(change: AlertChange, node: string, wall: WallTime): string {
+export function alertBodyJson(change: Announcement, node: string, wall: WallTime): string {
   const at = (tMs: StreamMs) => isoFromWallMs(wall.toWallMs(tMs));
   const { rrMs, signal, sensors } = change.evidence;
   return JSON.stringify({

@@ -1,13 +1,13 @@
 import type { HomeAssistantSettings } from '../config/home-assistant.js';
 import type { MqttSettings } from '../config/mqtt.js';
-import type { AlertChange } from '../domain/alert.js';
+import type { Announcement } from '../domain/alert.js';
 import type { Clock, StreamMs, Timers } from '../domain/clock.js';
 import type { StageRecorder } from '../domain/stage.js';
 import type { KeyValueStore, StoreWrite } from '../domain/store.js';
 import { type CommandHandler, type CommandStats, Commands } from './commands.js';
-import { discoveryPayload, discoveryTopic, statusTopic } from './home-assistant.js';
+import { discoveryPayload, discoveryTopic, EXTRAS, type Extra, statusTopic } from './home-assistant.js';
 import type { DeliveryLog } from './log.js';
-import { type ConnectMqtt, MqttLink } from './mqtt-link.js';
+import { type ConnectMqtt, MqttLink, type Subscription } from './mqtt-link.js';
 import { Outbox, type OutboxItem, type OutboxStats, type SendOutcome } from './outbox.js';
 import {
   type About,
@@ -93,6 +93,8 @@ export class Delivery {
   private readonly commands: Commands;
   private readonly enabled: boolean;
   private readonly announced = new Set<string>();
+  /** What each sensor has told of itself beyond its heart, for Home Assistant. */
+  private readonly extras = new Map<string, Set<Extra>>();
   private stopping = false;
   private correctedAtMs = Number.NEGATIVE_INFINITY;
   private cancelCorrection: (() => void) | null = null;
@@ -107,6 +109,7 @@ export class Delivery {
       clock,
       log,
       root: this.topics.root,
+      responseTopic: (verb) => this.topics.response(verb),
       reply: (topic, payload, correlationData) => {
         this.link.publish({ topic, payload, qos: 1, correlationData });
       },
@@ -120,8 +123,13 @@ export class Delivery {
       send: (item, done) => this.send(item, done),
       onFull: options.onOutboxFull,
     });
-    const subscriptions = [this.topics.commands, this.topics.availability];
-    if (settings.homeAssistant.enabled) subscriptions.push(statusTopic(settings.homeAssistant));
+    // Only a command must not be lost. What else we listen to is said again, and some brokers keep a queue on the disk for
+    // each subscription of QoS 1.
+    const subscriptions: Subscription[] = [
+      { topic: this.topics.commands, qos: 1 },
+      { topic: this.topics.availability, qos: 0 },
+    ];
+    if (settings.homeAssistant.enabled) subscriptions.push({ topic: statusTopic(settings.homeAssistant), qos: 0 });
     this.link = new MqttLink({
       settings: settings.mqtt,
       clientId: settings.mqtt.clientId ?? `slothd-${topicLevel(node)}`,
@@ -167,7 +175,7 @@ export class Delivery {
    * @param meta arrivedAtMs: monotonic arrival of the bytes that caused it, null where none did
    * @param extraWrites written to the store in the same atomic batch as the alert
    */
-  alert(change: AlertChange, meta: { readonly arrivedAtMs: number | null }, extraWrites: readonly StoreWrite[]): void {
+  alert(change: Announcement, meta: { readonly arrivedAtMs: number | null }, extraWrites: readonly StoreWrite[]): void {
     if (!this.enabled) {
       this.outbox.persist(extraWrites);
       return;
@@ -193,6 +201,7 @@ export class Delivery {
   vitals(sensor: string, vitals: Vitals): void {
     if (!this.enabled) return;
     const { clock, settings } = this.options;
+    this.learn(sensor, vitals);
     const payload = JSON.stringify({
       schema: 'slothd.vitals.v1',
       at: isoFromWallMs(clock.wallMs()),
@@ -339,8 +348,20 @@ export class Delivery {
     if (!settings.homeAssistant.enabled) return;
     this.retained.set(
       discoveryTopic(settings.homeAssistant, node, sensor),
-      discoveryPayload(node, sensor, version, this.topics),
+      discoveryPayload(node, sensor, version, this.topics, this.extras.get(sensor)),
     );
+  }
+
+  /** A sensor that tells of a battery or of oxygen for the first time gets an entity for it. */
+  private learn(sensor: string, vitals: Vitals): void {
+    for (const extra of EXTRAS) {
+      if (vitals[extra] == null) continue;
+      const known = this.extras.get(sensor) ?? new Set();
+      if (known.has(extra)) continue;
+      this.extras.set(sensor, known.add(extra));
+      this.announce(sensor);
+      this.pump();
+    }
   }
 
   /** Says of each configured sensor that it is not there yet, and removes what earlier runs announced and is gone. */

@@ -34,6 +34,16 @@ export class Topics {
     return `${this.root}/${topicLevel(sensor)}/${leaf}`;
   }
 
+  /** Where a command is sent to. */
+  command(verb: string): string {
+    return `${this.root}/cmd/${verb}`;
+  }
+
+  /** Where the answer to a command goes that named no topic of its own. */
+  response(verb: string): string {
+    return `${this.root}/response/${topicLevel(verb)}`;
+  }
+
   /** The verb of a command topic, or null where the topic is none. */
   verb(topic: string): string | null {
     const prefix = `${this.root}/cmd/`;

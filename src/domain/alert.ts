@@ -28,6 +28,9 @@ export type HealthKind = (typeof HEALTH_KINDS)[number];
 export type TechnicalKind = (typeof TECHNICAL_KINDS)[number];
 export type AlertKind = HealthKind | TechnicalKind;
 
+/** Raised and ended at once when a person asks for it, to see that alerts arrive; no rule and no list knows it. */
+export const TEST_KIND = 'test';
+
 /** Words of IEC 60601-1-8. */
 export type AlertPriority = 'high' | 'medium' | 'low';
 export type AlertCategory = 'health' | 'technical';
@@ -83,3 +86,6 @@ export interface AlertChange {
   readonly evidence: Evidence;
   readonly model: ModelRef | null;
 }
+
+/** What may be told to the world: an alert's event, or one that only shows that alerts arrive. */
+export type Announcement = Omit<AlertChange, 'kind'> & { readonly kind: AlertKind | typeof TEST_KIND };

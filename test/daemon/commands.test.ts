@@ -22,6 +22,7 @@ function daemon() {
     sensorNames: () => ['chest'],
     nowMs: () => 1000,
     alarmsChanged: (sensor) => changed.push(sensor),
+    sendTestAlert: (sensor) => `test-of-${sensor}`,
   };
   return { alerts, changed, target };
 }
@@ -58,13 +59,32 @@ describe('carryOut', () => {
     ['snooze', { kind: 'pause' }, /^sensor: /],
     ['snooze', { sensor: 'chest', kind: 'pause', minutes: 0 }, /^minutes: /],
     ['snooze', { sensor: 'chest', kind: 'pause', minutes: 1e9 }, /^minutes: /],
-    ['format-disk', {}, /^unknown command 'format-disk'; there are: ack, snooze, ping$/],
+    ['format-disk', {}, /^unknown command 'format-disk'; there are: ack, snooze, test, ping$/],
   ])('%s %j is refused with the reason', (verb, args, reason) => {
     const { target, changed, alerts } = daemon();
     const before = alerts.length;
     expect(() => carryOut(verb, args, target)).toThrow(reason);
     expect(changed).toEqual([]);
     expect(alerts).toHaveLength(before);
+  });
+
+  it('without a kind it takes every alert that is open, as the buttons in Home Assistant do', () => {
+    const { target, alerts, changed } = daemon();
+    expect(carryOut('ack', { sensor: 'chest' }, target)).toEqual({
+      accepted: true,
+      kinds: { 'no-data': { accepted: true, untilMs: 1000 + 30 * 60_000 } },
+    });
+    expect(alerts.at(-1)).toMatchObject({ event: 'update', kind: 'no-data' });
+    carryOut('snooze', { sensor: 'chest' }, target);
+    expect(changed).toEqual(['chest', 'chest']);
+    expect(carryOut('ack', { sensor: 'chest' }, target)).toEqual({ accepted: false, reason: 'no alert is open' });
+  });
+
+  it('sends a test alert of the sensor named, or of the first', () => {
+    const { target } = daemon();
+    expect(carryOut('test', { sensor: 'chest' }, target)).toEqual({ id: 'test-of-chest' });
+    expect(carryOut('silence-test', {}, target)).toEqual({ id: 'test-of-chest' });
+    expect(() => carryOut('test', { sensor: 'toe' }, target)).toThrow(/no sensor 'toe'/);
   });
 
   it('answers a ping', () => {

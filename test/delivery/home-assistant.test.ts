@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { homeAssistantSchema } from '../../src/config/home-assistant.js';
-import { deviceId, discoveryPayload, discoveryTopic, statusTopic } from '../../src/delivery/home-assistant.js';
+import { deviceId, discoveryPayload, discoveryTopic, EXTRAS, statusTopic } from '../../src/delivery/home-assistant.js';
 import { Topics } from '../../src/delivery/topics.js';
 import { HEALTH_KINDS, TECHNICAL_KINDS } from '../../src/domain/alert.js';
 
 /**
  * Field names as documented at https://www.home-assistant.io/integrations/mqtt/ (device discovery payload),
- * /integrations/sensor.mqtt/ and /integrations/binary_sensor.mqtt/. Home Assistant refuses a whole message for one
+ * /integrations/sensor.mqtt/, binary_sensor.mqtt, event.mqtt and button.mqtt. Home Assistant refuses a whole message for one
  * field it does not know, so nothing else may appear.
  */
 const SHARED = [
@@ -67,12 +67,27 @@ const PLATFORM: Record<string, string[]> = {
     'unit_of_measurement',
   ],
   binary_sensor: [...ENTITY, 'off_delay', 'payload_off', 'payload_on'],
+  event: [...ENTITY.filter((field) => !['expire_after', 'force_update'].includes(field)), 'event_types'],
+  button: [
+    ...ENTITY.filter((field) => !['expire_after', 'force_update', 'state_topic', 'value_template'].includes(field)),
+    'command_template',
+    'command_topic',
+    'payload_press',
+    'retain',
+  ],
+};
+/** What each platform cannot do without. */
+const REQUIRED: Record<string, string[]> = {
+  sensor: ['state_topic'],
+  binary_sensor: ['state_topic'],
+  event: ['state_topic', 'event_types'],
+  button: ['command_topic'],
 };
 const AVAILABILITY = ['payload_available', 'payload_not_available', 'topic', 'value_template'];
 
 type Fields = Record<string, unknown>;
 const topics = new Topics('slothd', 'pi');
-const payload = JSON.parse(discoveryPayload('pi', 'chest', '1.2.3', topics)) as Fields & {
+const payload = JSON.parse(discoveryPayload('pi', 'chest', '1.2.3', topics, new Set(EXTRAS))) as Fields & {
   components: Record<string, Fields>;
   device: Fields;
   origin: Fields;
@@ -90,8 +105,11 @@ describe('the discovery message', () => {
       const allowed = PLATFORM[String(component.platform)];
       expect(allowed, id).toBeDefined();
       for (const field of Object.keys(component)) expect(allowed, `${id}.${field}`).toContain(field);
-      expect(component.unique_id, id).toMatch(/^slothd_pi_chest_[a-z_]+$/);
-      expect(component.state_topic, id).toMatch(/^slothd\/pi\/chest\/(vitals|alarms|availability)$/);
+      for (const field of REQUIRED[String(component.platform)] ?? []) expect(component, id).toHaveProperty(field);
+      expect(component.unique_id, id).toMatch(/^slothd_pi_chest_[a-z0-9_]+$/);
+      expect(component.state_topic ?? component.command_topic, id).toMatch(
+        /^slothd\/pi\/(chest\/(vitals|alarms|alert|availability)|health|cmd\/(ack|snooze|test))$/,
+      );
       // An enum sensor has options and no unit (sensor.mqtt).
       if (component.device_class === 'enum') expect(component.options).toBeDefined();
       for (const entry of (component.availability as Fields[] | undefined) ?? []) {
@@ -111,6 +129,29 @@ describe('the discovery message', () => {
       expect(component?.platform).toBe('binary_sensor');
       expect(String(component?.value_template)).toContain(`'${kind}'`);
     }
+  });
+
+  test('has an event for each step of an alert, with attributes that are short', () => {
+    const { alert } = payload.components;
+    expect(alert).toMatchObject({ platform: 'event', event_types: ['new', 'update', 'end'] });
+    const template = String(alert?.value_template);
+    expect(template).toContain("'event_type': value_json['event']");
+    // `value_json.values` would be the dictionary's own method in Jinja.
+    expect(template).toContain("value_json['values']");
+    expect(template).not.toContain('evidence');
+  });
+
+  test('has buttons whose payload is a command, and entities for what only some sensors have', () => {
+    const { ack, snooze, test: button, battery, spo2, inference_latency } = payload.components;
+    expect(JSON.parse(String(ack?.payload_press))).toEqual({ sensor: 'chest' });
+    expect(JSON.parse(String(snooze?.payload_press))).toEqual({ sensor: 'chest', minutes: 30 });
+    expect(JSON.parse(String(button?.payload_press))).toEqual({ sensor: 'chest' });
+    expect(battery).toMatchObject({ device_class: 'battery', unit_of_measurement: '%' });
+    expect(spo2?.state_class).toBe('measurement');
+    expect(inference_latency).toMatchObject({ device_class: 'duration', unit_of_measurement: 'ms' });
+    const plain = JSON.parse(discoveryPayload('pi', 'chest', '1.2.3', topics)) as typeof payload;
+    expect(Object.keys(plain.components)).not.toContain('battery');
+    expect(Object.keys(plain.components)).not.toContain('spo2');
   });
 
   test('is available only while daemon and sensor are; alerts stay visible when the sensor is gone', () => {

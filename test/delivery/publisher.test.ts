@@ -298,6 +298,59 @@ describe('commands', () => {
     );
   });
 
+  test('without a response topic, as in MQTT 3.1.1, are answered below the root with the id of the request', async () => {
+    const broker = keep(await startAedes());
+    const client = keep(await startConsumer(broker.url, 4, ['slothd/pi/response/#']));
+    const { delivery: d } = delivery(broker.url);
+    d.onCommand((verb) => {
+      if (verb === 'ping') return { pong: true };
+      throw new Error('no');
+    });
+    await d.start();
+    await until(() => d.stats().connected, 'the connection');
+    expect(d.stats().protocol).toBe('3.1.1');
+    await tick(50);
+    await client.client.publishAsync('slothd/pi/cmd/ping', '{"requestId":"r-7"}', { qos: 1 });
+    await client.client.publishAsync('slothd/pi/cmd/fly', '{"requestId":{"deep":1}}', { qos: 1 });
+    await until(() => client.heard.length === 2, 'both answers');
+    expect(JSON.parse(client.last('slothd/pi/response/ping') ?? '')).toEqual({
+      schema: 'slothd.answer.v1',
+      verb: 'ping',
+      ok: true,
+      result: { pong: true },
+      requestId: 'r-7',
+    });
+    expect(JSON.parse(client.last('slothd/pi/response/fly') ?? '')).toMatchObject({ ok: false, error: 'no' });
+    for (const { text, retain } of client.heard) {
+      valid('answer.schema.json', text);
+      expect(retain).toBe(false);
+    }
+  });
+
+  test('deep, huge and hostile JSON is answered or dropped, and costs nothing lasting', async () => {
+    const broker = keep(await startAedes());
+    const client = keep(await startConsumer(broker.url, 4, ['slothd/pi/response/#']));
+    const { delivery: d } = delivery(broker.url);
+    d.onCommand((_verb, args) => ({ got: Object.keys(args).length }));
+    await d.start();
+    await until(() => d.stats().connected, 'the connection');
+    await tick(50);
+    const payloads = [
+      '['.repeat(16_000),
+      `{"a":${'['.repeat(7000)}${']'.repeat(7000)}}`,
+      '{"__proto__":{"sensor":"chest"},"constructor":1}',
+      `{"a":"${'x'.repeat(5_000_000)}"}`,
+      '{"a":1e999999,"b":"\\ud800"}',
+    ];
+    for (const payload of payloads) await client.client.publishAsync('slothd/pi/cmd/ack', payload, { qos: 1 });
+    await until(() => client.heard.length === payloads.length, 'an answer to each');
+    const answers = client.heard.map(({ text }) => JSON.parse(text) as { ok: boolean; error?: string });
+    expect(answers.map(({ ok }) => ok)).toEqual([false, true, true, false, true]);
+    expect(answers[3]?.error).toBe('a command has at most 16384 bytes');
+    expect(({} as Record<string, unknown>).sensor).toBeUndefined();
+    expect(d.stats()).toMatchObject({ connected: true, connections: 1, commands: { received: 5, failed: 2 } });
+  });
+
   test('cannot make slothd speak falsely on its own topics', async () => {
     const { ask, broker, d } = await withCommands();
     const before = broker.published.length;
@@ -473,6 +526,20 @@ describe('Home Assistant', () => {
     const remembered: string[] = [];
     for await (const [, value] of store.scan('delivery/sensors')) remembered.push(value);
     expect(remembered).toEqual(['["chest"]']);
+  });
+
+  test('a sensor that tells of its battery gets an entity for it', async () => {
+    const broker = keep(await startAedes());
+    const consumer = keep(await startConsumer(broker.url));
+    const { delivery: d } = delivery(broker.url);
+    await d.start();
+    await until(() => d.stats().connected, 'the connection');
+    const topic = 'homeassistant/device/slothd_pi_chest/config';
+    await until(() => consumer.on(topic).length === 1, 'discovery');
+    for (let n = 0; n < 3; n++) d.vitals('chest', { ...vitals, batteryPercent: 80 });
+    await until(() => consumer.on(topic).length === 2, 'discovery again, once');
+    expect(consumer.on(topic)[0]?.text).not.toContain('"battery"');
+    expect(consumer.last(topic)).toContain('"battery"');
   });
 
   test('can be switched off', async () => {
