@@ -3,7 +3,8 @@
  *
  * 1. `wrist` (Jarchi and Casson 2017): wrist pleth against our ECG detector on the chest ECG of the same file, while
  *    walking and cycling. F1 at 150 ms after one fixed delay per record, over everything and over what the gate calls
- *    good. For scale: a metronome at the record's true mean rate, which knows the rate and not one beat.
+ *    good. For scale: a metronome at the record's true mean rate, which knows the rate and not one beat; and somebody who
+ *    is told the true rate at each moment, sees the whole record and has to find only the pulse's place in the cycle.
  * 2. Simulated hearts at the finger with white noise.
  * 3. Sensors without a finger: no second of it may be called good.
  */
@@ -14,6 +15,7 @@ import { EcgBeatDetector } from '../../signal/ecg/detector.js';
 import { dataFolders } from '../data/find.js';
 import { handMotion, NO_FINGER, normalOf, type PulseRun, runPulse, simulatedPulse } from './ppg-run.js';
 import { bestDelay, f1, matched, within } from './ppg-score.js';
+import { toldTheRate } from './ppg-told-rate.js';
 
 const TOLERANCE_MS = 150;
 const WRIST_HZ = 256;
@@ -87,11 +89,12 @@ function head(title: string, extra = '') {
   );
 }
 
+const runOf = (beatsMs: number[]): PulseRun => ({ beatsMs, delaysMs: [], good: [], goodShare: 0, reasons: {} });
+
 /** Beats of somebody who knows the mean rate and nothing else. */
 function metronome(referenceMs: readonly number[]): PulseRun {
   const meanMs = (referenceMs.at(-1)! - referenceMs[0]!) / (referenceMs.length - 1);
-  const beatsMs = referenceMs.map((_, i) => referenceMs[0]! + i * meanMs);
-  return { beatsMs, delaysMs: [], good: [], goodShare: 0, reasons: {} };
+  return runOf(referenceMs.map((_, i) => referenceMs[0]! + i * meanMs));
 }
 
 function wrist() {
@@ -105,20 +108,35 @@ function wrist() {
     process.stdout.write(`${folder} is not there: the wrist records are left out (set SLOTHD_DATA or --data)\n`);
     return null;
   }
-  head('wrist: pleth against the chest ECG, in motion', 'metronome'.padStart(11));
+  head('wrist: pleth against the chest ECG, in motion', 'metronome'.padStart(11) + 'told rate'.padStart(11));
+  const told = { hits: 0, reference: 0, found: 0 };
   const sums = { all: { hits: 0, reference: 0, found: 0 }, good: { hits: 0, reference: 0, found: 0 } };
   const rows = files.map((file) => {
     const { ecgMs, ppg } = wristRecord(join(folder, file));
     const score = scoreAgainst(ecgMs, runPulse(ppg, WRIST_HZ));
     const blind = f1Of(scoreAgainst(ecgMs, metronome(ecgMs)).all);
+    const guided = scoreAgainst(ecgMs, runOf(toldTheRate(ppg, WRIST_HZ, ecgMs))).all;
+    for (const key of ['hits', 'reference', 'found'] as const) told[key] += guided[key];
     for (const part of ['all', 'good'] as const)
       for (const key of ['hits', 'reference', 'found'] as const) sums[part][key] += score[part][key];
-    return { ...row(file, score, text(blind).padStart(11)), metronomeF1: blind };
+    return {
+      ...row(file, score, text(blind).padStart(11) + text(f1Of(guided)).padStart(11)),
+      metronomeF1: blind,
+      toldRateF1: f1Of(guided),
+    };
   });
   process.stdout.write(
-    `${'overall'.padEnd(38)}${text(f1Of(sums.all))}${sums.good.reference ? text(f1Of(sums.good)) : '        -'}\n`,
+    `${'overall'.padEnd(38)}${text(f1Of(sums.all))}${sums.good.reference ? text(f1Of(sums.good)) : '        -'}${''.padEnd(27)}${text(f1Of(told)).padStart(11)}\n`,
   );
-  return { rows, overall: { f1: f1Of(sums.all), f1Good: sums.good.reference ? f1Of(sums.good) : null, ...sums } };
+  return {
+    rows,
+    overall: {
+      f1: f1Of(sums.all),
+      f1Good: sums.good.reference ? f1Of(sums.good) : null,
+      toldRateF1: f1Of(told),
+      ...sums,
+    },
+  };
 }
 
 function finger() {

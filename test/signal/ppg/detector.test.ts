@@ -25,6 +25,11 @@ describe('PulseDetector', () => {
     expect(score('af', undefined, 100, 0.05).f1).toBeGreaterThan(0.93);
   });
 
+  it('finds the weak pulses of bigeminy, also under noise: not every other beat alone', () => {
+    expect(score('bigeminy', undefined, 100, 0.02).f1).toBeGreaterThan(0.93);
+    expect(score('bigeminy', undefined, 100, 0.1).f1).toBeGreaterThan(0.9);
+  });
+
   /** A pulse whose dicrotic wave is nearly as high as the systolic one. */
   function withTallNotch(i: number): number {
     const phase = ((i * 10) % 1000) - 200;
