@@ -1,8 +1,5 @@
-import { read } from 'node:fs';
-import { promisify } from 'node:util';
+import { readSync } from 'node:fs';
 import { SerialPort } from 'serialport';
-
-const readSome = promisify(read);
 
 /** What a Unix port of `serialport` 13 is made of, as far as it is used here. */
 interface UnixPort {
@@ -35,13 +32,16 @@ async function readUntilHangUp(port: UnixPort, buffer: Buffer, offset: number, l
   for (;;) {
     // `canceled` is how the binding says that we closed the port ourselves.
     if (port.fd === null) throw Object.assign(new Error('the port is closed'), { canceled: true });
+    // Waited for first, then read at once: the descriptor is non-blocking, and a read in libuv's thread pool would queue
+    // behind the disk's fsync, some milliseconds on a busy machine.
+    await readable(port);
+    if (port.fd === null) continue;
     try {
-      const { bytesRead } = await readSome(port.fd, buffer, offset, length, null);
+      const bytesRead = readSync(port.fd, buffer, offset, length, null);
       if (bytesRead > 0) return { buffer, bytesRead };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EAGAIN' && code !== 'EWOULDBLOCK' && code !== 'EINTR') throw error;
-      if (port.fd !== null) await readable(port);
       continue;
     }
     throw new Error('hung up');
