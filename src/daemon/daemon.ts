@@ -71,6 +71,7 @@ export class Daemon {
   private web: WebServer | null = null;
   private url: string | null = null;
   private cancels: (() => void)[] = [];
+  private cancelTrace = () => {};
   private startedAtMs = 0;
   private wasReady: string | null = null;
 
@@ -136,7 +137,6 @@ export class Daemon {
     this.inferenceChanged();
     this.heartbeats = new Heartbeats(this.watchdog, clock, this.models, this.measured);
     this.every(TICK_MS, () => this.tick());
-    this.every(TRACE_MS, () => this.showTraces());
     this.every(VITALS_MS, () => this.showVitals());
     this.every(HEALTH_MS, () => this.publishHealth());
     this.every(ROTATE_MS, () => this.rotateLatency());
@@ -152,7 +152,7 @@ export class Daemon {
   /** @param how `restarting`: another daemon follows in this process, so systemd must not hear that the service ends */
   async stop(how?: { readonly restarting: boolean }): Promise<void> {
     if (!how?.restarting) this.systemd.stopping();
-    for (const cancel of this.cancels.splice(0)) cancel();
+    for (const cancel of [...this.cancels.splice(0), this.cancelTrace]) cancel();
     await Promise.all([...this.stations.values()].map((station) => station.runtime.stop()));
     await this.models.stop();
     await this.delivery.stop();
@@ -250,9 +250,11 @@ export class Daemon {
     });
   }
 
+  /** Runs while somebody looks: 25 wake-ups a second are half of what an idle daemon costs. */
   private showTraces(): void {
     if (!this.web || this.web.events.size === 0) return;
     for (const station of this.stations.values()) station.showTrace();
+    this.cancelTrace = this.outside.timers.after(TRACE_MS, () => this.showTraces());
   }
 
   private showVitals(): void {
@@ -355,6 +357,10 @@ export class Daemon {
     });
     this.url = await web.listen();
     this.web = web;
+    web.events.onFirst = () => {
+      this.cancelTrace();
+      this.showTraces();
+    };
   }
 
   private latencyView() {

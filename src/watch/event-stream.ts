@@ -10,6 +10,8 @@ export class EventStream {
   private readonly clients = new Set<ServerResponse>();
   private readonly keepAlive: NodeJS.Timeout;
   skipped = 0;
+  /** Called when the first browser begins to listen: what is gathered for browsers alone may rest until then. */
+  onFirst: () => void = () => {};
 
   constructor() {
     this.keepAlive = setInterval(() => this.write(': still here\n\n'), KEEPALIVE_MS);
@@ -29,6 +31,7 @@ export class EventStream {
     response.write('retry: 1000\n\n');
     this.clients.add(response);
     response.on('close', () => this.clients.delete(response));
+    if (this.clients.size === 1) this.onFirst();
   }
 
   /** Nothing is serialised while nobody listens. */

@@ -21,6 +21,9 @@ const THROTTLED = '/sys/devices/platform/soc/soc:firmware/get_throttled';
 /** Kernels without that file have the firmware's own tool; it is asked seldom, for it is a process each time. */
 const TOOL_EVERY_MS = 30_000;
 
+/** As often as the alarms' round: a finer look would be most of what wakes an idle daemon. */
+const LAG_RESOLUTION_MS = 100;
+
 /** Runs `vcgencmd get_throttled`; resolves with what it prints, or null where there is no such tool. */
 export type AskFirmware = () => Promise<string | null>;
 
@@ -31,7 +34,7 @@ const askFirmware: AskFirmware = () =>
 
 /** Reads the machine's figures; one instance, asked every few seconds. */
 export class Machine {
-  private readonly lag = monitorEventLoopDelay({ resolution: 20 });
+  private readonly lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   private lastCpu = process.cpuUsage();
   private lastAtMs = performance.now();
 
@@ -49,8 +52,8 @@ export class Machine {
     const cpuShare = usedUs / 1000 / Math.max(1, now - this.lastAtMs);
     this.lastCpu = cpu;
     this.lastAtMs = now;
-    // The monitor counts its own 20 ms timer as delay.
-    const loopLagMs = Math.max(0, this.lag.percentile(99) / 1e6 - 20);
+    // The monitor counts its own timer as delay.
+    const loopLagMs = Math.max(0, this.lag.percentile(99) / 1e6 - LAG_RESOLUTION_MS);
     this.lag.reset();
     const throttled = readNumber(THROTTLED, 16) ?? this.throttledByTool(now);
     const temperature = readNumber(THERMAL, 10);
