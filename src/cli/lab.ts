@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { beatEcg } from './lab/beat-ecg.js';
+import { convertCommand } from './lab/convert.js';
 import {
   type DataOptions,
   type EvaluateArguments,
@@ -90,6 +91,7 @@ export function labCommand(): Command {
     .action((folder: string | undefined, options: WithModel<EvaluateArguments>) =>
       of(options).evaluate(folder, options),
     );
+  lab.addCommand(convertCommand());
   return lab;
 }
 

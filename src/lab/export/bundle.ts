@@ -56,6 +56,8 @@ export interface ExportOptions {
   readonly evaluationItems: () => Items;
   /** Figures of a variant from its answers (logits, one array per evaluation item), larger is better. */
   readonly evaluate?: (answers: readonly Float32Array[]) => Readonly<Record<string, number>>;
+  /** The class that an answer stands for; the largest value's place (offsets added) unless told. */
+  readonly decide?: (answer: Float32Array) => number;
   /** Which of those figures the gate looks at; the first unless told. */
   readonly primaryMetric?: string;
   readonly gate?: Partial<ExportGate>;
@@ -166,7 +168,8 @@ async function judge(
 }
 
 /** The class a rule would take. */
-function choice(logits: Float32Array, { logitOffsets }: ExportOptions): number {
+function choice(logits: Float32Array, { logitOffsets, decide }: ExportOptions): number {
+  if (decide) return decide(logits);
   let best = 0;
   const score = (i: number) => logits[i]! + (logitOffsets?.[i] ?? 0);
   for (let i = 1; i < logits.length; i++) if (score(i) > score(best)) best = i;

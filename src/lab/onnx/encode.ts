@@ -94,10 +94,12 @@ function writeTensor(writer: ProtobufWriter, tensor: OnnxTensor, name: string): 
 
 function writeValueInfo(writer: ProtobufWriter, info: ValueInfo): void {
   writer.string(1, info.name); // name
+  const { type: elementType } = info;
+  if (elementType === 'unknown') return;
   writer.message(2, (type) => {
     // TypeProto.tensor_type
     type.message(1, (tensorType) => {
-      tensorType.int(1, TYPE_CODES[info.type]); // elem_type
+      tensorType.int(1, TYPE_CODES[elementType]); // elem_type
       if (info.shape === null) return;
       const { shape } = info;
       tensorType.message(2, (shapeProto) => {

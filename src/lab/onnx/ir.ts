@@ -55,7 +55,8 @@ export type Dim = number | string;
 
 export interface ValueInfo {
   readonly name: string;
-  readonly type: TensorType;
+  /** 'unknown' in graphs that are only run, where the runtime works it out. */
+  readonly type: TensorType | 'unknown';
   /** null where the file says nothing about the shape. */
   readonly shape: readonly Dim[] | null;
 }

@@ -102,7 +102,8 @@ export function watchAll(model: OnnxModel): OnnxModel {
     // The second outputs of recurrent and shape nodes are never quantized.
     const name = node.outputs[0];
     if (!name || names.has(name) || node.op === 'Shape') continue;
-    graph.outputs.push(graph.valueInfo.get(name) ?? { name, type: 'float32', shape: null });
+    // Not every value is a float (shapes, row numbers): the runtime knows which.
+    graph.outputs.push(graph.valueInfo.get(name) ?? { name, type: 'unknown', shape: null });
     names.add(name);
   }
   return watched;

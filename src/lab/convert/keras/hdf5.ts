@@ -19,7 +19,8 @@ export class Hdf5File {
     let library: typeof H5;
     try {
       library = await import('h5wasm/node');
-      await library.ready;
+      // Errors are thrown, not printed.
+      (await library.ready).activate_throwing_error_handler();
     } catch {
       throw new ConvertError('reading HDF5 files needs h5wasm: `npm install --include=optional` in the slothd folder');
     }
@@ -92,7 +93,7 @@ export class Hdf5File {
       return read();
     } catch (error) {
       throw new ConvertError(
-        `the HDF5 file is damaged at '${path}' (${error instanceof Error ? error.message : error})`,
+        `the HDF5 file is damaged at '${path}' (${(error instanceof Error ? error.message : String(error)).split('\n')[0]})`,
       );
     }
   }

@@ -1,0 +1,328 @@
+import type { ExportResult } from '../export/bundle.js';
+import { type ExportVariant, exportBundle } from '../export/index.js';
+import { spread } from '../export/read-variants.js';
+import { encodeModel } from '../onnx/encode.js';
+import type { OnnxModel } from '../onnx/ir.js';
+import { calibrate } from '../quantize/calibrate.js';
+import { quantizeDynamic } from '../quantize/dynamic.js';
+import { quantizeFloat16 } from '../quantize/float16.js';
+import type { CalibrationMethod } from '../quantize/histogram.js';
+import { answers, type ModelItem, Runner } from '../quantize/runtime.js';
+import { rankSensitiveNodes } from '../quantize/sensitivity.js';
+import { quantizeStatic } from '../quantize/static.js';
+import { normal, seededRandom } from '../random.js';
+import type { Dataset, InputShape } from './dataset/load.js';
+import { ConvertError } from './error.js';
+import { chooseOutput, decider, labelsFor } from './outputs.js';
+import type { Reference, SourceModel } from './source.js';
+
+/** What to make of the float model. */
+export const STRATEGIES = ['none', 'float16', 'dynamic', 'static'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+/** What each strategy stores and computes in; the first of each is the default. */
+export const DATA_TYPES: Readonly<Record<Strategy, readonly string[]>> = {
+  none: ['float32'],
+  float16: ['float16'],
+  dynamic: ['int8-weights', 'int8'],
+  static: ['int8', 'int8-full'],
+};
+
+export interface ConvertOptions {
+  readonly outDir: string;
+  readonly name: string;
+  readonly version: string;
+  readonly strategy: Strategy;
+  readonly dataType: string;
+  /** The representative dataset; must be given for `static`. */
+  readonly dataset: Dataset | null;
+  readonly labels?: readonly string[];
+  /** Which output becomes the bundle's; the first unless told, and then the others stay in the file. */
+  readonly output?: string;
+  readonly method?: CalibrationMethod;
+  readonly percentile?: number;
+  /** Least share of items that must keep their class; 0.99 unless told. */
+  readonly minAgreement?: number;
+  onStage?(stage: string, done: number, of: number): void;
+}
+
+/** How far two models' answers lie apart on the same items. */
+export interface Agreement {
+  readonly items: number;
+  readonly maxDifference: number;
+  /** Share of items with the same class. */
+  readonly classes: number;
+}
+
+export interface ConvertResult {
+  readonly exported: ExportResult;
+  /** The float ONNX file against the source model in its own program; null with the reason where none could run it. */
+  readonly source: (Agreement & { readonly by: string }) | null;
+  readonly noReference: string | null;
+  /** The quantized variant against float. */
+  readonly quantized: Agreement | null;
+  /** Nodes that stayed float because the classes asked for it. */
+  readonly keptFloat: readonly string[];
+}
+
+const STEPS = 5;
+/** Largest difference of the float file from its source, as a share of the largest answer: float32 rounds near 1e-6. */
+const MAX_FLOAT_DIFFERENCE = 1e-3;
+const REFERENCE_ITEMS = 64;
+const RANDOM_ITEMS = 200;
+
+/** The inputs that a dataset for this model must fill. */
+export function inputsOf(model: OnnxModel): InputShape[] {
+  return model.graph.inputs.map(({ name, shape }) => ({ name, shape: shape!.slice(1).map(Number) }));
+}
+
+/**
+ * Converts a model: checks the float ONNX graph against the source, quantizes it, checks that against float, and writes a
+ * bundle with both. Every fourth item of the dataset is held out from calibration and used to compare.
+ * @throws ConvertError, ExportRefusedError when the result must not be shipped; the message has the figures
+ */
+export async function convertModel(source: SourceModel, options: ConvertOptions): Promise<ConvertResult> {
+  const stage = (what: string, done: number) => options.onStage?.(what, done, STEPS);
+  const model = chooseOutput(source.onnx, options.output);
+  if (options.strategy === 'static' && !options.dataset) {
+    throw new ConvertError('static int8 needs a representative dataset: --data FOLDER, CSV, JSON, .npy or WFDB record');
+  }
+  const all = options.dataset?.items ?? randomItems(model);
+  const calibrationItems = all.filter((_, i) => i % 4 !== 3);
+  const heldOut = all.filter((_, i) => i % 4 === 3);
+  const decide = decider(model);
+
+  stage('comparing the float file with the source model', 0);
+  const float = await run(model, heldOut);
+  const outputNames = source.onnx.graph.outputs.map(({ name }) => name);
+  const { agreement, reason } = await compareWithSource(source, model, outputNames, heldOut, float, decide);
+
+  const labels = labelsFor(float[0]!.length, options.labels, model.graph.outputs[0]!.name);
+  const variants: ExportVariant[] = [{ id: 'fp32', precision: 'float32', model }];
+  // One item may always differ: of 25 held out, one is no sign of less than 99 %.
+  const minAgreement = Math.min(options.minAgreement ?? 0.99, 1 - 1 / heldOut.length);
+  let calibration: Record<string, unknown> = { used: 'none' };
+  let quantized: Agreement | null = null;
+  let keptFloat: readonly string[] = [];
+  if (options.strategy !== 'none') {
+    stage(options.strategy === 'static' ? 'calibrating' : 'quantizing', 1);
+    const made = await quantize(model, options, calibrationItems, heldOut, float, decide, minAgreement);
+    ({ calibration, keptFloat } = made);
+    quantized = compare(await run(made.variant.model, heldOut), float, decide);
+    variants.push(made.variant);
+  }
+  stage('checking and timing each variant', 3);
+  const exported = await exportBundle({
+    outDir: options.outDir,
+    name: options.name,
+    task: 'custom',
+    version: options.version,
+    labels,
+    preprocessing: {},
+    training: { convertedFrom: source.description, sourceAgreement: agreement ?? `not compared: ${reason}` },
+    calibration,
+    variants,
+    defaultVariant: variants.at(-1)!.id,
+    golden: spread(heldOut, Math.min(4, heldOut.length)),
+    evaluationItems: () => heldOut,
+    decide,
+    gate: { minAgreement },
+    about: about(source, options, agreement, reason, keptFloat),
+  });
+  stage('done', STEPS);
+  return { exported, source: agreement, noReference: reason, quantized, keptFloat };
+}
+
+/**
+ * Seeded noise, for a model that nobody gave data for: enough to see that two programs compute the same. An input that
+ * picks rows of a table gets row numbers.
+ */
+export function randomItems(model: OnnxModel, count = RANDOM_ITEMS, seed = 1): ModelItem[] {
+  const random = seededRandom(seed);
+  const { graph } = model;
+  const rows = inputsOf(model).map(({ name }) => {
+    const cast = graph.nodes.find(({ op, inputs }) => op === 'Cast' && inputs[0] === name);
+    const gather = graph.nodes.find(({ op, inputs }) => op === 'Gather' && inputs[1] === cast?.outputs[0]);
+    return graph.initializers.get(gather?.inputs[0] ?? '')?.dims[0];
+  });
+  return Array.from({ length: count }, () =>
+    inputsOf(model).map(({ shape }, i) => {
+      const table = rows[i];
+      const draw = table === undefined ? () => normal(random) : () => Math.floor(random() * table);
+      return Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw);
+    }),
+  );
+}
+
+async function run(model: OnnxModel, items: readonly ModelItem[]): Promise<Float32Array[]> {
+  try {
+    return await answers(model, items);
+  } catch (error) {
+    throw new ConvertError(`the model does not run in onnxruntime: ${(error as Error).message.split('\n')[0]}`);
+  }
+}
+
+function compare(
+  got: readonly Float32Array[],
+  wanted: readonly Float32Array[],
+  decide: (v: Float32Array) => number,
+): Agreement {
+  let maxDifference = 0;
+  let same = 0;
+  wanted.forEach((values, i) => {
+    values.forEach((value, at) => {
+      const difference = Math.abs(got[i]![at]! - value);
+      maxDifference = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(maxDifference, difference);
+    });
+    if (decide(values) === decide(got[i]!)) same++;
+  });
+  return { items: wanted.length, maxDifference, classes: same / wanted.length };
+}
+
+async function compareWithSource(
+  source: SourceModel,
+  model: OnnxModel,
+  outputNames: readonly string[],
+  heldOut: readonly ModelItem[],
+  float: readonly Float32Array[],
+  decide: (values: Float32Array) => number,
+): Promise<{ agreement: (Agreement & { by: string }) | null; reason: string | null }> {
+  if (model.graph.inputs.length !== source.onnx.graph.inputs.length) {
+    return { agreement: null, reason: 'the chosen output does not need all inputs' };
+  }
+  let reference: Reference;
+  try {
+    reference = await source.reference();
+  } catch (error) {
+    return { agreement: null, reason: (error as Error).message.split(/\n|\. /)[0]! };
+  }
+  try {
+    const items = heldOut.slice(0, REFERENCE_ITEMS);
+    let all: Float32Array[];
+    try {
+      all = await reference.run(items);
+    } catch (error) {
+      return { agreement: null, reason: `${reference.by}: ${(error as Error).message.split(/\n|\. /)[0]}` };
+    }
+    // Every output is compared; the class is told by the one that the bundle carries.
+    const ours = await runAllOutputs(model, items);
+    let maxDifference = 0;
+    for (const { name } of model.graph.outputs) {
+      const theirs = all[outputNames.indexOf(name)]!;
+      const flat = ours.get(name)!;
+      const span = Math.max(
+        1,
+        theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+      );
+      const worst = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - flat[i]!)), 0);
+      if (theirs.length !== flat.length || !(worst <= MAX_FLOAT_DIFFERENCE * span)) {
+        throw new ConvertError(
+          `output '${name}' of the converted model differs from the source model in ${reference.by} by ${worst.toPrecision(3)}: this is a fault of the converter; please report it with the model's architecture`,
+        );
+      }
+      maxDifference = Math.max(maxDifference, worst);
+    }
+    const size = float[0]!.length;
+    const chosen = all[outputNames.indexOf(model.graph.outputs[0]!.name)]!;
+    const theirs = items.map((_, i) => chosen.slice(i * size, (i + 1) * size));
+    const { classes } = compare(float.slice(0, items.length), theirs, decide);
+    return { agreement: { items: items.length, maxDifference, classes, by: reference.by }, reason: null };
+  } finally {
+    reference.close();
+  }
+}
+
+async function runAllOutputs(model: OnnxModel, items: readonly ModelItem[]): Promise<Map<string, Float32Array>> {
+  const runner = await Runner.load(model);
+  const parts = new Map<string, Float32Array[]>(model.graph.outputs.map(({ name }) => [name, []]));
+  try {
+    await runner.runAll(items, (outputs) => {
+      for (const [i, { name }] of model.graph.outputs.entries()) parts.get(name)!.push(outputs[i]!);
+    });
+  } finally {
+    await runner.release();
+  }
+  return new Map([...parts].map(([name, list]) => [name, Float32Array.from(list.flatMap((part) => [...part]))]));
+}
+
+interface Quantized {
+  readonly variant: ExportVariant;
+  readonly calibration: Record<string, unknown>;
+  readonly keptFloat: readonly string[];
+}
+
+async function quantize(
+  model: OnnxModel,
+  options: ConvertOptions,
+  items: readonly ModelItem[],
+  heldOut: readonly ModelItem[],
+  float: readonly Float32Array[],
+  decide: (values: Float32Array) => number,
+  minAgreement: number,
+): Promise<Quantized> {
+  const { dataType, strategy } = options;
+  if (strategy === 'float16') {
+    const variant = { id: 'fp16', precision: 'float16', model: quantizeFloat16(model), float: model };
+    return { variant, calibration: { used: 'none' }, keptFloat: [] };
+  }
+  if (strategy === 'dynamic') {
+    const activations = dataType === 'int8' ? 'dynamic' : 'float';
+    const made = quantizeDynamic(model, { activations });
+    const id = dataType === 'int8' ? 'int8-dynamic' : 'int8-weights';
+    if (encodeModel(made).length >= encodeModel(model).length && made.graph.nodes.length === model.graph.nodes.length) {
+      throw new ConvertError(
+        'the model has no convolution or matrix product with constant weights: nothing to quantize',
+      );
+    }
+    return { variant: { id, precision: id, model: made, float: model }, calibration: { used: 'none' }, keptFloat: [] };
+  }
+  const { method = 'Percentile', percentile = 99.999 } = options;
+  const seen = await calibrate(model, items);
+  const ranges = seen.ranges({ method, percentile });
+  options.onStage?.('quantizing', 2, STEPS);
+  const statics = { reduceRange: dataType !== 'int8-full' };
+  const quality = async (candidate: OnnxModel) => compare(await run(candidate, heldOut), float, decide).classes;
+  let made = quantizeStatic(model, ranges, statics);
+  const keptFloat: string[] = [];
+  if ((await quality(made)) < minAgreement) {
+    // Layers that hurt stay float, the worst first, while that helps.
+    options.onStage?.('finding the layers that hurt', 2, STEPS);
+    for (const { node } of await rankSensitiveNodes(model, ranges, quality, statics)) {
+      keptFloat.push(node);
+      made = quantizeStatic(model, ranges, { ...statics, nodesToExclude: keptFloat });
+      if ((await quality(made)) >= minAgreement) break;
+    }
+    if (!made.graph.nodes.some(({ op }) => op === 'QuantizeLinear')) {
+      throw new ConvertError(
+        `no layer can be quantized to int8 with ${(minAgreement * 100).toFixed(1)} % of the classes kept on ${heldOut.length} held-out items: try --strategy dynamic or float16, more data, or a lower --min-agreement`,
+      );
+    }
+  }
+  const calibration = {
+    ...{ method, ...(method === 'Percentile' ? { percentile } : {}), items: seen.items, sha256: seen.sha256 },
+    ...{ from: options.dataset!.description, heldOut: heldOut.length, keptFloat },
+  };
+  return { variant: { id: 'int8', precision: 'int8', model: made, float: model }, calibration, keptFloat };
+}
+
+function about(
+  source: SourceModel,
+  options: ConvertOptions,
+  agreement: (Agreement & { by: string }) | null,
+  reason: string | null,
+  keptFloat: readonly string[],
+): string {
+  const lines = [
+    `Converted by \`slothd lab convert\` from a ${source.description}. Strategy: ${options.strategy}, data type ${options.dataType}.`,
+    agreement
+      ? `The float file against the source model in ${agreement.by}, ${agreement.items} items: largest difference ${agreement.maxDifference.toPrecision(2)}, same class on ${(100 * agreement.classes).toFixed(1)} %.`
+      : `The float file was not compared with the source model's own program: ${reason}.`,
+    options.dataset
+      ? `Representative dataset: ${options.dataset.description}. Every fourth item was held out of the calibration; agreement below is on those.`
+      : 'No dataset was given: agreement below is on seeded noise (200 items, every fourth compared).',
+    ...(keptFloat.length > 0
+      ? [`These nodes stay float, because the classes asked for it: ${keptFloat.join(', ')}.`]
+      : []),
+  ];
+  return lines.join('\n\n');
+}
