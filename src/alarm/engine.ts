@@ -39,7 +39,11 @@ export interface AlarmEngineOptions {
   modelInfo(kind: AlertKind): ModelRef | null;
   /** Other sensors on the same person; left out where there are none. */
   readonly peers?: Peers | undefined;
+  /** Hears what reaches this engine from elsewhere than the sensor's own data, before it is acted on. */
+  readonly onTold?: ((call: ToldCall, ...args: readonly unknown[]) => void) | undefined;
 }
+
+export type ToldCall = 'inference' | 'device' | 'ack' | 'snooze';
 
 /** A rate no heart has: the device's word for "none", or nonsense. */
 const HIGHEST_DEVICE_BPM = 350;
@@ -56,7 +60,7 @@ export class AlarmEngine {
 
   private readonly sensor: string;
 
-  constructor(options: AlarmEngineOptions) {
+  constructor(private readonly options: AlarmEngineOptions) {
     this.sensor = options.sensor;
     const created = createRules(options.settings, options.carriesBeats ?? true);
     this.rules = created.map(({ rule }) => rule);
@@ -136,6 +140,7 @@ export class AlarmEngine {
 
   /** How the model does from `tMs` on, with a reason for a person to read. Never called: no model is wanted. */
   inference(tMs: StreamMs, condition: InferenceCondition, reason: string): void {
+    this.options.onTold?.('inference', tMs, condition, reason);
     if (!this.view.advance(tMs)) return;
     for (const rule of this.rules) rule.inference?.(tMs, condition, reason);
     this.lifecycle.evaluate();
@@ -143,6 +148,7 @@ export class AlarmEngine {
 
   /** How the device does from `tMs` on. Never called (a replay): its rules stay silent. */
   device(tMs: StreamMs, condition: DeviceCondition): void {
+    this.options.onTold?.('device', tMs, condition);
     if (!this.view.advance(tMs)) return;
     for (const rule of this.rules) rule.device?.(tMs, condition);
     this.lifecycle.evaluate();
@@ -170,11 +176,13 @@ export class AlarmEngine {
 
   /** Somebody has seen the open alert of this kind: it sends no updates until then, but its end. */
   ack(kind: AlertKind, untilMs: StreamMs): CommandResult {
+    this.options.onTold?.('ack', kind, untilMs);
     return this.lifecycle.acknowledge(kind, untilMs);
   }
 
   /** No alert of this kind until then (at most as long as configured); an open one ends. */
   snooze(kind: AlertKind, untilMs: StreamMs): CommandResult {
+    this.options.onTold?.('snooze', kind, untilMs);
     return this.lifecycle.snooze(kind, untilMs);
   }
 

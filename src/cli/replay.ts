@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { access, type FileHandle, open as openFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import type { InferenceSettings } from '../config/inference.js';
@@ -9,12 +10,14 @@ import { BeatClassifier } from '../daemon/beat-classifier.js';
 import { createModels } from '../daemon/models.js';
 import { modelInfoOf, rhythmModelOf } from '../daemon/station.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
+import type { CaptureContent } from '../sensor/capture/container.js';
 import { collectOption, nameAndValue, positive } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
+import { type FlightReplayOptions, replayFlight } from './replay/flight.js';
 import { replaySource } from './replay/run.js';
 import { ReplayError, type ReplaySource } from './replay/source.js';
 import { openBytes } from './replay/source-bytes.js';
-import { isCaptureFile, openCapture } from './replay/source-capture.js';
+import { isCaptureFile, openCapture, readCapture } from './replay/source-capture.js';
 import { openTable } from './replay/source-table.js';
 import { openBeats, openWfdb, referenceBeats } from './replay/source-wfdb.js';
 import { UsageError } from './usage-error.js';
@@ -63,7 +66,7 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
         sensors: [{ name: 'replay', format: 'none', link: { type: 'tcp', host: 'none', port: 1 } }],
       });
   // Opened before anything is printed: a missing record must not leave half an answer.
-  const sources: ReplaySource[] = [];
+  const sources: (ReplaySource | Flight)[] = [];
   for (const record of records) sources.push(await open(record, options));
   if (options.annotations) await (await openForWriting('--annotations', options.annotations)).close();
   const eventsFile = options.events === '-' ? null : await openForWriting('--events', options.events);
@@ -84,6 +87,11 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   out.on('error', stop);
   try {
     for (const source of sources) {
+      if ('content' in source) {
+        const inference = models.port.state() === 'ready' ? models.port : null;
+        await decideAgain(source, { inference, write: (line) => out.write(line), signal: abort.signal });
+        continue;
+      }
       const { beat } = models;
       const events = await replaySource(source, {
         alarms: config.alarms,
@@ -121,11 +129,38 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   }
 }
 
+/** A stretch that the flight recorder froze. */
+interface Flight {
+  readonly file: string;
+  readonly content: CaptureContent;
+}
+
+/** Plays a frozen stretch and says whether it was decided alike. */
+async function decideAgain(
+  { file, content }: Flight,
+  options: Pick<FlightReplayOptions, 'inference' | 'write' | 'signal'>,
+): Promise<void> {
+  const verdict = await replayFlight(content, { ...options, record: basename(file), version: VERSION });
+  const { identical, decisions, beats, alerts, models } = verdict;
+  options.write(`${JSON.stringify({ type: 'verdict', ...verdict })}\n`);
+  const again = models.asked === 0 ? '' : `; models asked again: ${models.same} of ${models.asked} answers the same`;
+  const absent = models.absent.length === 0 ? '' : `; not here, so taken at their word: ${models.absent.join(', ')}`;
+  process.stderr.write(
+    identical
+      ? `${file}: the same ${decisions} decisions to the last bit (${beats} beats, ${alerts} alert events)${again}${absent}\n`
+      : `${file}: decided otherwise than then; the first difference is in the line of type verdict${again}${absent}\n`,
+  );
+  if (!identical) process.exitCode = 2;
+}
+
 /** Decides what a record is by what there is: its options, its name, the files beside it. */
-async function open(record: string, options: ReplayArguments): Promise<ReplaySource> {
+async function open(record: string, options: ReplayArguments): Promise<ReplaySource | Flight> {
   const { signal, rate: rateHz } = options;
-  if (await isCaptureFile(record))
+  if (await isCaptureFile(record)) {
+    const content = await readCapture(record);
+    if (content.header.flight !== undefined && !options.format) return { file: record, content };
     return openCapture(record, { format: options.format, options: options.option, rateHz });
+  }
   if (options.format) {
     await mustBeFile(record);
     return openBytes(record, chosenFormat(options.format, options.option), options.option, rateHz);

@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { type AlarmSettings, alarmSettingsSchema } from './alarms.js';
+import { alertHistorySchema } from './alert-history.js';
+import { flightRecorderSchema } from './flight-recorder.js';
 import { homeAssistantSchema } from './home-assistant.js';
 import { httpSchema } from './http.js';
 import { inferenceSchema } from './inference.js';
@@ -47,6 +49,12 @@ export const configSchema = z.strictObject({
     })
     .describe('The sensors, one entry each.'),
   alarms: alarmSettingsSchema.prefault({}).describe('Thresholds and times of every alarm kind.'),
+  alertHistory: alertHistorySchema.prefault({}).describe('What the device remembers of its own alerts.'),
+  flightRecorder: flightRecorderSchema
+    .prefault({})
+    .describe(
+      'What is kept so that an alert can be decided again: `slothd alerts show ID --save FILE`, `slothd replay FILE`.',
+    ),
   inference: inferenceSchema.prefault({}).describe('Models and the process they run in.'),
   mqtt: mqttSchema.prefault({}).describe('The broker alerts go to.'),
   homeAssistant: homeAssistantSchema.prefault({}).describe('Home Assistant device discovery.'),

@@ -7,7 +7,7 @@ import { type AlertChange, type Announcement, TEST_KIND } from '../domain/alert.
 import type { Clock, StreamMs } from '../domain/clock.js';
 import type { KeyValueStore } from '../domain/store.js';
 import type { Metrics } from '../watch/metrics.js';
-import { AlertHistory, type ShownAlert } from './alert-history.js';
+import { AlertHistory, type AlertHistoryOptions, type ShownAlert } from './alert-history.js';
 
 export interface AlarmDeskOptions {
   readonly clock: Clock;
@@ -16,15 +16,25 @@ export interface AlarmDeskOptions {
   readonly delivery: Delivery;
   readonly metrics: Metrics;
   readonly newId: () => string;
+  /** Bounds of what is remembered. */
+  readonly history: AlertHistoryOptions;
   readonly onShown: (alert: ShownAlert) => void;
 }
 
 /** Where alert events of all sensors come together: stored, sent, counted, shown; and where a restart finds them again. */
 export class AlarmDesk {
-  readonly history = new AlertHistory();
+  readonly history: AlertHistory;
   private readonly observers: ((change: AlertChange) => void)[] = [];
 
-  constructor(private readonly options: AlarmDeskOptions) {}
+  constructor(private readonly options: AlarmDeskOptions) {
+    this.history = new AlertHistory(options.history);
+  }
+
+  /** Before anything else: what earlier runs told of. */
+  async loadHistory(): Promise<void> {
+    const damaged = await this.history.load(this.options.store);
+    if (damaged > 0) this.options.log.warn({ damaged }, 'remembered alerts that make no sense were left out');
+  }
 
   /** Hears every alert event as it is raised. */
   onAlert(observer: (change: AlertChange) => void): void {
@@ -38,11 +48,12 @@ export class AlarmDesk {
   take(change: AlertChange, alarms: AlarmEngine, arrivedAtMs: StreamMs | null): void {
     const { delivery, metrics, log } = this.options;
     const { sensor, kind, event, id, priority } = change;
-    // Alert and alarm state in one batch: after a crash there is both or neither.
-    delivery.alert(change, { arrivedAtMs }, this.writes(sensor, alarms));
+    const shown = this.history.add(change, (tMs) => this.toWallMs(tMs));
+    // Alert, alarm state and history in one batch: after a crash there is all or nothing of it.
+    delivery.alert(change, { arrivedAtMs }, [...this.writes(sensor, alarms), ...this.history.takeWrites()]);
     delivery.alarms(sensor, alarms.active());
     metrics.alerts.inc({ sensor, kind, event });
-    this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
+    this.options.onShown(shown);
     log.info({ sensor, kind, event, id, priority }, `alert ${event}: ${kind}`);
     for (const observer of this.observers) observer(change);
   }
@@ -78,9 +89,9 @@ export class AlarmDesk {
 
   /** After `ack` or `snooze`: the changed state goes to the disk, to the retained list and to the dashboard. */
   changed(sensor: string, alarms: AlarmEngine): void {
-    this.options.delivery.persist(this.writes(sensor, alarms));
-    this.options.delivery.alarms(sensor, alarms.active());
     this.showAcknowledged(alarms);
+    this.options.delivery.persist([...this.writes(sensor, alarms), ...this.history.takeWrites()]);
+    this.options.delivery.alarms(sensor, alarms.active());
   }
 
   private showAcknowledged(alarms: AlarmEngine): void {

@@ -15,7 +15,9 @@ import { Metrics } from '../watch/metrics.js';
 import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
 import { AlarmDesk } from './alarm-desk.js';
+import { alertsCsv, parseAlertQuery } from './alert-query.js';
 import { carryOut } from './commands.js';
+import type { FlightShelf } from './flight/shelf.js';
 import { type HealthInputs, healthOf, type Readiness, readiness } from './health.js';
 import { Heartbeats } from './heartbeats.js';
 import type { DurableStore } from './level-store.js';
@@ -41,6 +43,8 @@ export interface Outside {
   /** Token of the web server, already read from its file. */
   readonly httpToken: string | null;
   readonly connect?: DeliveryOptions['connect'];
+  /** Where the stretches that alerts freeze are kept; left out: nothing is recorded. */
+  readonly openFlights?: (config: Config) => FlightShelf;
 }
 
 /** Rounds of the alarm rules, of the live trace, of vitals, of health. */
@@ -48,6 +52,8 @@ const TICK_MS = 100;
 const TRACE_MS = 40;
 const VITALS_MS = 1000;
 const HEALTH_MS = 30_000;
+/** Alerts the dashboard begins with. */
+const SHOWN_ALERTS = 100;
 
 /**
  * The daemon: the only place that knows all stations. Builds one pipeline per sensor, joins them to the store, the
@@ -68,6 +74,7 @@ export class Daemon {
   private models!: Models;
   private delivery!: Delivery;
   private desk!: AlarmDesk;
+  private flights: FlightShelf | null = null;
   private web: WebServer | null = null;
   private url: string | null = null;
   private cancels: (() => void)[] = [];
@@ -98,6 +105,7 @@ export class Daemon {
     const { clock, log } = outside;
     this.startedAtMs = clock.monotonicMs();
     this.store = await outside.openStore(config.stateDir);
+    this.flights = config.flightRecorder.enabled ? (outside.openFlights?.(config) ?? null) : null;
     this.measured = measuredStore(this.store, clock, this.latency);
     this.models = await outside.createModels(config, this.latency, () => this.inferenceChanged());
     this.delivery = new Delivery({
@@ -126,8 +134,10 @@ export class Daemon {
       delivery: this.delivery,
       metrics: this.metrics,
       newId: outside.newId,
+      history: { maxAlerts: config.alertHistory.maxAlerts, maxBytes: config.alertHistory.maxMb * 1e6 },
       onShown: (alert) => this.web?.events.emit('alert', alert),
     });
+    await this.desk.loadHistory();
     for (const settings of config.sensors) await this.addStation(settings);
     await this.desk.endAlertsOfFormer(new Set(this.stations.keys()), config.alarms);
     await this.startWeb();
@@ -157,6 +167,7 @@ export class Daemon {
     await this.models.stop();
     await this.delivery.stop();
     await this.web?.close();
+    await this.flights?.settled();
     await this.store.close();
     this.machine.stop();
   }
@@ -214,6 +225,7 @@ export class Daemon {
       persons: this.persons,
       onAlert: (change, { alarms, runtime }) => this.desk.take(change, alarms, runtime.current?.causeMs ?? null),
       onOnline: (sensor, online) => this.online(sensor, online),
+      ...(this.flights ? { saveFlight: (id, parts) => this.flights?.save(id, parts) } : {}),
     });
     this.stations.set(station.name, station);
     await this.desk.restore(station.name, station.alarms);
@@ -344,14 +356,16 @@ export class Daemon {
             vitals: this.sensor(name),
             beats: recentBeats,
           })),
-          alerts: this.desk.history.list(),
+          alerts: this.desk.history.list({ limit: SHOWN_ALERTS }),
           health: healthOf(this.healthInputs()),
           latency: this.latencyView(),
         }),
         about: () => ({ node, ...this.about() }),
         latency: () => this.latencyView(),
-        alerts: () => this.desk.history.list(),
-        alert: (id) => this.desk.history.details(id),
+        alerts: (params) => this.desk.history.list(parseAlertQuery(params, this.outside.clock.wallMs())),
+        alertsCsv: (params) => alertsCsv(this.desk.history.list(parseAlertQuery(params, this.outside.clock.wallMs()))),
+        alert: (id) => this.desk.history.details(id, this.store),
+        recording: (id) => this.flights?.load(id) ?? null,
         command: (verb, args) => carryOut(verb, args, this),
       },
     });

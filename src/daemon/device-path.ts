@@ -29,6 +29,7 @@ export class DevicePath implements BeatPath {
   private touching: boolean | null = null;
   private seen = false;
   private doubted = false;
+  private lastPulseMs: StreamMs | null = null;
   private count = 0;
   private skipped = 0;
 
@@ -140,13 +141,12 @@ export class DevicePath implements BeatPath {
   private judgeOfWave() {
     const { rateHz, carries, sampleClock } = this.options;
     const rate = new HeartRate();
-    let lastMs: StreamMs | null = null;
     const detector = new PulseDetector({
       rateHz,
       onBeat: (sample) => {
         const tMs = sampleClock.timeOf(sample + this.skipped);
-        rate.beat({ tMs, rrMs: lastMs === null ? null : tMs - lastMs });
-        lastMs = tMs;
+        rate.beat({ tMs, rrMs: this.lastPulseMs === null ? null : tMs - this.lastPulseMs });
+        this.lastPulseMs = tMs;
       },
     });
     const gate = new PulseQuality({

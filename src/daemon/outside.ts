@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
@@ -11,6 +12,7 @@ import { RecordingLink } from '../sensor/links/recording.js';
 import { SerialLink } from '../sensor/links/serial.js';
 import { TcpLink } from '../sensor/links/tcp.js';
 import type { Outside } from './daemon.js';
+import { FlightShelf } from './flight/shelf.js';
 import { openLevelStore } from './level-store.js';
 import { createModels } from './models.js';
 import { systemClock, systemTimers } from './system-clock.js';
@@ -53,6 +55,8 @@ export function systemOutside(config: Config, log: Logger, version: string): Out
     version,
     openLink,
     openStore: (dir) => openLevelStore(dir, log.child({ part: 'store' })),
+    openFlights: ({ stateDir, flightRecorder }) =>
+      new FlightShelf(join(stateDir, 'flight'), flightRecorder.diskMb * 1e6, log.child({ part: 'flight' })),
     createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log),
     httpToken: config.http.tokenFile ? readFileSync(config.http.tokenFile, 'utf8').trim() : null,
   };

@@ -9,6 +9,7 @@ import { ArrivalSampleClock, exactSampleClock, RateMeter } from '../sensor/sampl
 import { LinkSupervisor } from '../sensor/supervisor.js';
 import type { Metrics } from '../watch/metrics.js';
 import type { BeatClassifier } from './beat-classifier.js';
+import type { FlightRecorder } from './flight/recorder.js';
 import { ForwardingSink } from './forwarding-sink.js';
 import { Pipeline, type PipelineListener } from './pipeline.js';
 import type { RhythmModelUse } from './rhythm-path.js';
@@ -31,6 +32,8 @@ export interface SensorRuntimeOptions {
   readonly listener: PipelineListener;
   readonly onOnline: (online: boolean) => void;
   readonly log: Logger;
+  /** Hears everything that reaches the pipeline; null where nothing is kept. */
+  readonly recorder: FlightRecorder | null;
 }
 
 /** One sensor alive: its link, its decoder and its pipeline. */
@@ -43,6 +46,10 @@ export class SensorRuntime {
   private pipeline: Pipeline | null = null;
   private readonly rateMeter = new RateMeter();
   private online = false;
+  private classifier: BeatClassifier | null = null;
+  /** A chunk is being decoded; what the link has to say meanwhile is told after it. */
+  private decoding = false;
+  private saidWhileDecoding: 'data' | 'silent' | null = null;
   private badFrames = new Map<DropReason, number>();
 
   constructor(private readonly options: SensorRuntimeOptions) {
@@ -90,31 +97,58 @@ export class SensorRuntime {
     return this.sampleClock?.rateHz ?? null;
   }
 
+  /** All that holds state of this sensor's decisions but its alarms; null until there is a pipeline. */
+  get stateful(): {
+    pipeline: Pipeline;
+    sampleClock: ArrivalSampleClock | null;
+    classifier: BeatClassifier | null;
+  } | null {
+    const { pipeline, sampleClock, classifier } = this;
+    return pipeline && { pipeline, sampleClock, classifier };
+  }
+
+  /** Samples per second the pipeline was built with; 1 without a waveform. */
+  builtRateHz = 1;
+
   start(): void {
     this.supervisor.start();
   }
 
   tick(nowMs: StreamMs): void {
+    this.options.recorder?.tick(nowMs);
     if (this.pipeline) this.pipeline.tick(nowMs);
     else this.options.alarms.tick(nowMs);
   }
 
   async stop(): Promise<void> {
     await this.supervisor.stop();
+    this.options.recorder?.stop();
     this.setOnline(false);
   }
 
   private opened(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    this.options.recorder?.opened(nowMs);
     this.decoder.reset();
     this.sampleClock?.restart();
     this.rateMeter.restart();
-    this.pipeline?.interrupted(this.options.clock.monotonicMs());
+    this.pipeline?.interrupted(nowMs);
     this.options.log.info({ sensor: this.name, link: this.options.link.name }, 'link open');
   }
 
   private bytes(bytes: Uint8Array, arrivedAtMs: StreamMs): void {
     const { metrics } = this.options;
     metrics.bytes.inc({ sensor: this.name }, bytes.length);
+    this.options.recorder?.chunk(arrivedAtMs, bytes);
+    this.decoding = true;
+    this.take(bytes, arrivedAtMs);
+    this.decoding = false;
+    const said = this.saidWhileDecoding;
+    this.saidWhileDecoding = null;
+    if (said) this.tellLink(said);
+  }
+
+  private take(bytes: Uint8Array, arrivedAtMs: StreamMs): void {
     const { pipeline, sampleClock } = this;
     if (!pipeline) {
       this.measureRate(bytes, arrivedAtMs);
@@ -150,13 +184,15 @@ export class SensorRuntime {
   private createPipeline(rateHz: number): void {
     const { settings, format, alarms, clock, stages, listener } = this.options;
     const carries = format.carries(settings.options);
+    this.builtRateHz = rateHz;
     this.sampleClock = carries.waveform ? new ArrivalSampleClock(rateHz) : null;
-    const pipeline: Pipeline = new Pipeline({
+    this.classifier = this.options.createClassifier(rateHz, () => this.pipeline?.causeMs ?? null);
+    const pipeline = new Pipeline({
       carries,
       rateHz,
       sampleClock: this.sampleClock ?? exactSampleClock(rateHz),
       alarms,
-      classifier: this.options.createClassifier(rateHz, () => pipeline.causeMs),
+      classifier: this.classifier,
       rhythmModel: this.options.rhythmModel,
       stages,
       nowMs: () => clock.monotonicMs(),
@@ -173,16 +209,27 @@ export class SensorRuntime {
   }
 
   private silent(silent: boolean): void {
-    const { alarms, clock } = this.options;
-    alarms.link(clock.monotonicMs(), silent ? 'silent' : 'data');
+    this.tellLink(silent ? 'silent' : 'data');
     if (silent) this.setOnline(false);
+  }
+
+  /** Between chunks, so that what reached the alarms, and in which order, can be written down. */
+  private tellLink(state: 'data' | 'silent'): void {
+    if (this.decoding) {
+      this.saidWhileDecoding = state;
+      return;
+    }
+    const { alarms, clock, recorder } = this.options;
+    const nowMs = clock.monotonicMs();
+    recorder?.link(nowMs, state);
+    alarms.link(nowMs, state);
   }
 
   private setOnline(online: boolean): void {
     if (online === this.online) return;
     this.online = online;
     this.options.metrics.sensorUp.set({ sensor: this.name }, online ? 1 : 0);
-    if (online) this.options.alarms.link(this.options.clock.monotonicMs(), 'data');
+    if (online) this.tellLink('data');
     this.options.onOnline(online);
   }
 

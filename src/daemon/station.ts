@@ -1,10 +1,11 @@
 import { AlarmEngine } from '../alarm/engine.js';
+import type { AlarmSettings } from '../config/alarms.js';
 import { type Config, mergeSensorAlarms } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
 import type { AlertChange, AlertKind } from '../domain/alert.js';
 import type { BeatClass } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
-import type { ModelInfo } from '../domain/inference.js';
+import type { InferencePort, ModelInfo } from '../domain/inference.js';
 import type { Carries } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { findFormat } from '../sensor/formats/registry.js';
@@ -12,6 +13,8 @@ import type { EventStream } from '../watch/event-stream.js';
 import type { Metrics } from '../watch/metrics.js';
 import { BeatClassifier } from './beat-classifier.js';
 import type { Outside } from './daemon.js';
+import { flightBuild, flightModels } from './flight/build.js';
+import { FlightRecorder } from './flight/recorder.js';
 import type { Models } from './models.js';
 import type { Persons } from './persons.js';
 import type { RhythmModelUse } from './rhythm-path.js';
@@ -50,6 +53,8 @@ export interface StationOptions {
   readonly persons: Persons;
   readonly onAlert: (change: AlertChange, station: Station) => void;
   readonly onOnline: (sensor: string, online: boolean) => void;
+  /** Where the stretches that alerts freeze are kept; left out: nothing is recorded. */
+  readonly saveFlight?: ((alertId: string, parts: readonly Uint8Array[]) => void) | undefined;
 }
 
 /** One configured sensor with all that belongs to it: link, pipeline, alarms, vitals, live trace. */
@@ -62,6 +67,8 @@ export class Station {
   readonly vitals = new VitalsBook();
   /** The last beats, oldest first. */
   readonly recentBeats: ShownBeat[] = [];
+  private readonly recorder: FlightRecorder | null;
+  private readonly inference: InferencePort;
   private trace: TraceFeed | null = null;
 
   constructor(private readonly options: StationOptions) {
@@ -71,15 +78,24 @@ export class Station {
     this.name = settings.name;
     this.person = settings.person ?? null;
     this.carries = format.carries(settings.options);
+    const alarmSettings = merged.success ? merged.data : config.alarms;
+    const peers = options.persons.peersOf(this.name, this.person);
+    this.recorder = this.createRecorder(alarmSettings, peers !== undefined);
+    const { recorder } = this;
+    this.inference = recorder?.port(models.port) ?? models.port;
     this.alarms = new AlarmEngine({
       sensor: this.name,
-      settings: merged.success ? merged.data : config.alarms,
+      settings: alarmSettings,
       ...alarmTraits(this.carries),
-      emit: (change) => options.onAlert(change, this),
+      emit: (change) => {
+        recorder?.alert(change);
+        options.onAlert(change, this);
+      },
+      onTold: (call, ...args) => recorder?.told(call, ...args),
       newId: outside.newId,
       capture: (fromMs, toMs) => this.runtime.current?.capture(fromMs, toMs),
       modelInfo: (kind) => modelInfoOf(models, kind),
-      peers: options.persons.peersOf(this.name, this.person),
+      peers: peers && recorder ? recorder.peers(peers) : peers,
     });
     this.runtime = new SensorRuntime({
       settings,
@@ -87,7 +103,8 @@ export class Station {
       link: outside.openLink(settings, format),
       alarms: this.alarms,
       createClassifier: (rateHz, causeMs) => this.createClassifier(rateHz, causeMs),
-      rhythmModel: rhythmModelOf(models),
+      rhythmModel: rhythmModelOf({ rhythm: models.rhythm, port: this.inference }),
+      recorder,
       clock: outside.clock,
       timers: outside.timers,
       random: outside.random,
@@ -100,12 +117,16 @@ export class Station {
           this.vitals.beat(beat);
           metrics.beats.inc({ sensor: this.name });
         },
-        classified: ({ sample, rrMs }, scores) => {
+        classified: (beat, scores) => {
+          recorder?.decided({ beat, scores });
+          const { sample, rrMs } = beat;
           const shown: ShownBeat = { sample, class: scores?.class ?? null, rrMs };
           this.recentBeats.push(shown);
           if (this.recentBeats.length > RECENT_BEATS) this.recentBeats.shift();
           options.events()?.emit('beat', { sensor: this.name, ...shown });
         },
+        rhythm: (rhythm) => recorder?.decided({ rhythm }),
+        quality: (quality) => recorder?.decided({ quality }),
         samples: (values, count, first) => this.feedTrace(values, count, first),
         spo2: (percent) => {
           this.vitals.spo2Percent = Number.isFinite(percent) ? percent : null;
@@ -135,13 +156,37 @@ export class Station {
     if (bundle) this.options.events()?.emit('trace', { sensor: this.name, ...bundle });
   }
 
+  private createRecorder(alarms: AlarmSettings, hasPeers: boolean): FlightRecorder | null {
+    const { settings, config, outside, models, saveFlight } = this.options;
+    const { enabled, minutes, memoryMb, afterSeconds } = config.flightRecorder;
+    if (!enabled || !saveFlight) return null;
+    const build = flightBuild({ settings, alarms, hasPeers });
+    return new FlightRecorder({
+      minutes,
+      maxBytes: memoryMb * 1e6,
+      afterMs: afterSeconds * 1000,
+      timers: outside.timers,
+      roots: () => this.runtime.stateful && { alarms: this.alarms, ...this.runtime.stateful },
+      header: () => ({
+        capture: { ...build.capture, recordedBy: `slothd ${outside.version}` },
+        flight: {
+          ...build.flight,
+          rateHz: this.runtime.builtRateHz,
+          wallOffsetMs: outside.clock.wallMs() - outside.clock.monotonicMs(),
+          models: flightModels(models),
+        },
+      }),
+      save: saveFlight,
+    });
+  }
+
   private createClassifier(rateHz: number, causeMs: () => StreamMs | null): BeatClassifier | null {
     const { models, stages, outside } = this.options;
     if (!models.beat || !this.usesBeatModel) return null;
     return new BeatClassifier({
       rateHz,
       model: models.beat.name,
-      inference: models.port,
+      inference: this.inference,
       preprocessing: models.beat.preprocessing,
       logitOffsets: models.beat.logitOffsets,
       stages,

@@ -17,9 +17,17 @@ export interface WebView {
   about(): unknown;
   /** Latency per stage: budgets, the last hour, the spread of inference times. */
   latency(): unknown;
-  alerts(): unknown;
-  /** One alert with its evidence; null where there is none of this id. */
+  /**
+   * The alerts remembered, newest first, as far as the query asks for them.
+   * @throws Error whose message is for a person
+   */
+  alerts(query: Readonly<Record<string, string>>): unknown;
+  /** The same as CSV. */
+  alertsCsv?(query: Readonly<Record<string, string>>): string;
+  /** One alert with its evidence, or a promise of it; null where there is none of this id. */
   alert(id: string): unknown;
+  /** The raw stretch an alert was decided on, as a file for `slothd replay`; null where there is none. */
+  recording?(id: string): Promise<Uint8Array | null> | null;
   /**
    * Carries out `ack` or `snooze`.
    * @throws Error whose message is for a person
@@ -133,16 +141,34 @@ export class WebServer {
       case '/latency':
         return json(view.latency());
       case '/alerts':
-        return json(view.alerts());
+        return this.alerts(request, response);
       case '/events':
         return this.events.attach(response, SECURITY_HEADERS);
     }
+    const recorded = /^\/alerts\/([\w-]{1,64})\/recording$/.exec(path)?.[1];
+    if (recorded !== undefined) {
+      const file = await view.recording?.(recorded);
+      if (!file) return send(response, 404, TEXT_TYPE, 'no recording of this alert\n');
+      return send(response, 200, 'application/octet-stream', Buffer.from(file));
+    }
     const id = /^\/alerts\/([\w-]{1,64})$/.exec(path)?.[1];
-    const alert = id === undefined ? null : view.alert(id);
+    const alert = id === undefined ? null : await view.alert(id);
     if (alert) return json(alert);
     const asset = await findAsset(path);
     if (!asset) return send(response, 404, TEXT_TYPE, 'not found\n');
     return send(response, 200, asset.type, asset.body, asset.gzipped);
+  }
+
+  private alerts(request: IncomingMessage, response: ServerResponse): void {
+    const { view } = this.options;
+    const params = Object.fromEntries(new URL(request.url ?? '/', 'http://localhost').searchParams);
+    try {
+      if (params.format === 'csv' && view.alertsCsv) {
+        send(response, 200, 'text/csv; charset=utf-8', view.alertsCsv(params));
+      } else send(response, 200, JSON_TYPE, `${JSON.stringify(view.alerts(params))}\n`);
+    } catch (error) {
+      send(response, 400, JSON_TYPE, `${JSON.stringify({ error: (error as Error).message })}\n`);
+    }
   }
 
   private async command(verb: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

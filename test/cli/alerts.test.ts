@@ -31,7 +31,7 @@ describe('alerts', () => {
   });
 
   it('shows the one alert whose id begins so', async () => {
-    const ask = async (path: string) => (path === 'alerts' ? ALERTS : { asked: path });
+    const ask = async (path: string) => (path.startsWith('alerts?') ? ALERTS : { asked: path });
     expect(await showAlert(ask, 'abc')).toContain('alerts/abc-1');
     await expect(showAlert(ask, 'ab')).rejects.toThrow('2 alerts begin with ab');
     await expect(showAlert(ask, 'x')).rejects.toThrow('no alert begins with x');

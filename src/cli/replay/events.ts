@@ -6,11 +6,6 @@ import type { Rhythm } from '../../domain/rhythm.js';
 import type { Annotation } from '../../lab/wfdb/index.js';
 import type { ReplaySource } from './source.js';
 
-/** Seconds with a tenth of a millisecond: finer than any sample. */
-function seconds(tMs: StreamMs): number {
-  return Math.round(tMs * 10) / 10_000;
-}
-
 function share(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }
@@ -24,8 +19,10 @@ export class ReplayEvents {
   private rhythmAux = '';
 
   constructor(
-    private readonly source: ReplaySource,
+    private readonly source: Pick<ReplaySource, 'record' | 'rateHz' | 'signal'>,
     private readonly write: (line: string) => void,
+    /** Stream time of the record's start. */
+    private readonly startMs: StreamMs = 0,
   ) {}
 
   start(version: string): void {
@@ -35,10 +32,10 @@ export class ReplayEvents {
 
   beat(beat: Beat, scores: BeatScores | null): void {
     this.beats++;
-    const sample = beat.sample >= 0 ? beat.sample : Math.round((beat.tMs * this.source.rateHz) / 1000);
+    const sample = beat.sample >= 0 ? beat.sample : Math.round(((beat.tMs - this.startMs) * this.source.rateHz) / 1000);
     this.line({
       type: 'beat',
-      t: seconds(beat.tMs),
+      t: this.seconds(beat.tMs),
       sample,
       rrMs: beat.rrMs === null ? null : Math.round(beat.rrMs * 10) / 10,
       class: scores?.class ?? null,
@@ -50,14 +47,14 @@ export class ReplayEvents {
 
   rhythm(rhythm: Rhythm): void {
     const { label, score, windowBeats, source } = rhythm;
-    this.line({ type: 'rhythm', t: seconds(rhythm.tMs), label, score: share(score), windowBeats, source });
+    this.line({ type: 'rhythm', t: this.seconds(rhythm.tMs), label, score: share(score), windowBeats, source });
     if (label === 'unknown' || RHYTHM_AUX[label] === this.rhythmAux) return;
     this.rhythmAux = RHYTHM_AUX[label];
-    this.annotate(Math.round((rhythm.tMs * this.source.rateHz) / 1000), '+', this.rhythmAux);
+    this.annotate(Math.round(((rhythm.tMs - this.startMs) * this.source.rateHz) / 1000), '+', this.rhythmAux);
   }
 
   quality(quality: Quality): void {
-    this.line({ type: 'quality', t: seconds(quality.tMs), state: quality.state, reasons: quality.reasons });
+    this.line({ type: 'quality', t: this.seconds(quality.tMs), state: quality.state, reasons: quality.reasons });
   }
 
   alert(change: AlertChange, nowMs: StreamMs): void {
@@ -65,14 +62,14 @@ export class ReplayEvents {
     const t = event === 'new' ? change.raisedMs : event === 'end' ? (change.endedMs ?? nowMs) : nowMs;
     this.line({
       type: 'alert',
-      t: seconds(t),
+      t: this.seconds(t),
       event,
       id,
       kind,
       priority,
       category,
       sequence,
-      onsetT: seconds(change.onsetMs),
+      onsetT: this.seconds(change.onsetMs),
       values,
     });
   }
@@ -80,10 +77,15 @@ export class ReplayEvents {
   end(durationMs: StreamMs, wallSeconds: number): void {
     this.line({
       type: 'end',
-      t: seconds(durationMs),
+      t: this.seconds(durationMs),
       beats: this.beats,
       wallSeconds: Math.round(wallSeconds * 1000) / 1000,
     });
+  }
+
+  /** Seconds with a tenth of a millisecond: finer than any sample. */
+  private seconds(tMs: StreamMs): number {
+    return Math.round((tMs - this.startMs) * 10) / 10_000;
   }
 
   private annotate(sample: number, symbol: string, aux = ''): void {

@@ -1,5 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { ForwardingSink } from '../../daemon/forwarding-sink.js';
 import type { Decoder, Format, FormatOptions } from '../../domain/reading.js';
 import {
@@ -27,7 +28,8 @@ export async function isCaptureFile(file: string): Promise<boolean> {
   if (!handle) return false;
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0);
-    return isCapture(buffer.subarray(0, bytesRead));
+    const start = buffer.subarray(0, bytesRead);
+    return isCapture(start) || (isPacked(start) && isCapture(unpacked(await readFile(file))));
   } catch {
     return false;
   } finally {
@@ -35,18 +37,27 @@ export async function isCaptureFile(file: string): Promise<boolean> {
   }
 }
 
+/** A capture or a flight recorder's stretch, as it is or packed by gzip. @throws ReplayError */
+export async function readCapture(file: string): Promise<CaptureContent> {
+  try {
+    const bytes = await readFile(file);
+    return decodeCapture(isPacked(bytes) ? unpacked(bytes) : bytes);
+  } catch (error) {
+    throw new ReplayError(`${file} is no capture that can be read: ${(error as Error).message}`);
+  }
+}
+
+/** More than any stretch holds: a small file may not fill the memory. */
+const MOST_UNPACKED = 512 * 1024 * 1024;
+const isPacked = (bytes: Uint8Array) => bytes[0] === 0x1f && bytes[1] === 0x8b;
+const unpacked = (bytes: Uint8Array) => gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED });
+
 /**
  * A capture, played with the arrival times of its bytes: bursts, silences and reopenings as they were.
  * @throws ReplayError
  */
 export async function openCapture(file: string, options: CaptureSourceOptions): Promise<ReplaySource> {
-  let content: CaptureContent;
-  try {
-    content = decodeCapture(await readFile(file));
-  } catch (error) {
-    throw new ReplayError(`${file} is no capture that can be read: ${(error as Error).message}`);
-  }
-  const { header, records } = content;
+  const { header, records } = await readCapture(file);
   const format = findFormat(options.format ?? header.format);
   const formatOptions = { ...(options.format ? {} : header.options), ...options.options };
   const carries = format.carries(formatOptions);

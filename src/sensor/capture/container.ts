@@ -12,7 +12,26 @@ const TAIL = 4;
 /** Longer is damage: a read of a port brings 64 KiB at most, and the header is a few hundred bytes. */
 const MOST_PAYLOAD = 1_048_576;
 
-export const RECORD = { header: 1, bytes: 2, opened: 3, down: 4 } as const;
+/**
+ * `header` to `down`: a capture. From `warm` on: what the flight recorder adds (src/daemon/flight), so that a stretch can
+ * be decided again to the last bit: bytes before the stretch for the decoder alone, the state at its start, and whatever
+ * else reached the pipeline in between; `decided` is what came of it then.
+ */
+export const RECORD = {
+  header: 1,
+  bytes: 2,
+  opened: 3,
+  down: 4,
+  warm: 5,
+  state: 6,
+  tick: 7,
+  link: 8,
+  told: 9,
+  answer: 10,
+  peers: 11,
+  decided: 12,
+} as const;
+const LAST_TYPE = RECORD.decided;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
 /** What the first record says of the capture, as JSON. */
@@ -27,6 +46,8 @@ export interface CaptureHeader {
   /** 1 for the first file of a capture, 2 for the next after a rotation; times go on. */
   readonly part: number;
   readonly recordedBy: string;
+  /** Only of the flight recorder: see src/daemon/flight/header.ts. */
+  readonly flight?: unknown;
 }
 
 export interface CaptureRecord {
@@ -89,7 +110,7 @@ function readRecord(view: Buffer, at: number): CaptureRecord | null {
   if (view.length - at < HEAD + TAIL) return null;
   const length = view.readUInt32LE(at);
   const type = view.readUInt8(at + 4);
-  if (length > MOST_PAYLOAD || type < RECORD.header || type > RECORD.down) return null;
+  if (length > MOST_PAYLOAD || type < RECORD.header || type > LAST_TYPE) return null;
   if (view.length - at < HEAD + length + TAIL) return null;
   const end = at + HEAD + length;
   if (crc32(view.subarray(at + 4, end)) !== view.readUInt32LE(end)) return null;

@@ -42,14 +42,26 @@ export interface StationBenchOptions {
   readonly person?: string;
   /** Several sensors on one person share it. */
   readonly persons?: Persons;
+  readonly models?: Models;
+  readonly flightRecorder?: Record<string, unknown>;
+  readonly saveFlight?: (alertId: string, parts: readonly Uint8Array[]) => void;
 }
 
 /** One sensor of the daemon, wired as the daemon wires it, with everything it says written down. */
 export function benchStation({ format = 'protocentral', options = {}, link, time, ...rest }: StationBenchOptions) {
-  const { alarms, persons = new Persons(), name = 'chest', ...settings } = rest;
+  const {
+    alarms,
+    persons = new Persons(),
+    name = 'chest',
+    models = NO_MODELS,
+    flightRecorder,
+    saveFlight,
+    ...settings
+  } = rest;
   const config = configSchema.parse({
     sensors: [{ name, format, options, link: { type: 'tcp', host: 'bench', port: 1 }, ...settings }],
     alarms: alarms ?? {},
+    flightRecorder: flightRecorder ?? {},
   });
   const alerts: AlertChange[] = [];
   const online: boolean[] = [];
@@ -73,7 +85,8 @@ export function benchStation({ format = 'protocentral', options = {}, link, time
       createModels: () => Promise.resolve(NO_MODELS),
       httpToken: null,
     },
-    models: NO_MODELS,
+    models,
+    saveFlight,
     stages: { record: () => undefined },
     persons,
     metrics,

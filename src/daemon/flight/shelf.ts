@@ -1,0 +1,83 @@
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import type { Logger } from 'pino';
+
+const pack = promisify(gzip);
+const unpack = promisify(gunzip);
+const EXTENSION = '.slothrec.gz';
+/** Frozen stretches are a megabyte or two; more unpacked is no file of ours. */
+const MOST_UNPACKED = 256 * 1024 * 1024;
+
+/**
+ * The frozen stretches in a folder, one packed file an alert, bounded in bytes: the oldest goes first. A disk that cannot
+ * be written costs the recordings and nothing else.
+ */
+export class FlightShelf {
+  private work: Promise<void> = Promise.resolve();
+  private readonly waiting = new Map<string, readonly Uint8Array[]>();
+
+  constructor(
+    private readonly dir: string,
+    private readonly maxBytes: number,
+    private readonly log: Pick<Logger, 'warn'>,
+  ) {}
+
+  /** Writes in the background, whole or not at all; of several versions that wait the newest is written. */
+  save(id: string, parts: readonly Uint8Array[]): void {
+    if (!isId(id)) return;
+    const queued = this.waiting.has(id);
+    this.waiting.set(id, parts);
+    if (queued) return;
+    this.work = this.work.then(async () => {
+      const newest = this.waiting.get(id)!;
+      this.waiting.delete(id);
+      try {
+        await mkdir(this.dir, { recursive: true });
+        const file = join(this.dir, `${id}${EXTENSION}`);
+        await writeFile(`${file}.new`, await pack(Buffer.concat(newest)));
+        await rename(`${file}.new`, file);
+        await this.makeRoom(file);
+      } catch (error) {
+        this.log.warn({ id, err: error }, 'the recording of an alert could not be kept');
+      }
+    });
+  }
+
+  /** The file of an alert, unpacked; null where there is none. */
+  async load(id: string): Promise<Buffer | null> {
+    if (!isId(id)) return null;
+    await this.work;
+    const packed = await readFile(join(this.dir, `${id}${EXTENSION}`)).catch(() => null);
+    return packed && (await unpack(packed, { maxOutputLength: MOST_UNPACKED }));
+  }
+
+  /** Resolves when everything given so far is written. */
+  settled(): Promise<void> {
+    return this.work;
+  }
+
+  private async makeRoom(newest: string): Promise<void> {
+    const files: { file: string; bytes: number; atMs: number }[] = [];
+    for (const name of await readdir(this.dir)) {
+      const file = join(this.dir, name);
+      const found = await stat(file).catch(() => null);
+      // What a crash left half written.
+      if (name.endsWith('.new')) await rm(file, { force: true });
+      else if (found && name.endsWith(EXTENSION)) files.push({ file, bytes: found.size, atMs: found.mtimeMs });
+    }
+    files.sort((a, b) => a.atMs - b.atMs);
+    let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { file, bytes } of files) {
+      if (total <= this.maxBytes) break;
+      if (file === newest) continue;
+      await rm(file, { force: true });
+      total -= bytes;
+    }
+  }
+}
+
+function isId(id: string): boolean {
+  return /^[\w-]{1,64}$/.test(id);
+}

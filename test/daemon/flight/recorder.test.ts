@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { replayFlight } from '../../../src/cli/replay/flight.js';
+import type { Models } from '../../../src/daemon/models.js';
+import { Persons } from '../../../src/daemon/persons.js';
+import type { ModelInputs } from '../../../src/domain/inference.js';
+import { loadBundle } from '../../../src/inference/bundle/load.js';
+import { decodeCapture, RECORD } from '../../../src/sensor/capture/container.js';
+import type { ScenarioInput } from '../../../src/simulator/scenario.js';
+import { ManualTime } from '../../sensor/fake-link.js';
+import { manualStation, NO_MODELS } from '../support/station-bench.js';
+
+/** Models with the shipped bundles' windows whose answers are some function of their inputs, and come late and unevenly. */
+async function slowModels(time: ManualTime): Promise<Models> {
+  const open = async <Slot extends 'beat' | 'rhythm'>(name: Slot, folder: string) => {
+    const { manifest } = await loadBundle(folder);
+    return { name, preprocessing: manifest.preprocessing, logitOffsets: manifest.output.logitOffsets ?? [] };
+  };
+  let asked = 0;
+  const port = {
+    infer: (model: string, inputs: ModelInputs) => {
+      const delayMs = 1 + ((++asked * 7919) % 130);
+      let sum = 0;
+      for (const input of inputs) for (const value of input) sum += value;
+      const wave = Math.sin(sum);
+      // Now and then none at all.
+      const output = asked % 17 === 0 ? null : Float32Array.from(model === 'beat' ? [wave, -1, 0.5] : [-wave, wave]);
+      return new Promise<Float32Array | null>((resolve) => time.after(delayMs, () => resolve(output)));
+    },
+    state: () => 'ready' as const,
+    info: (name: string) => ({ name, sha256: 'ab'.repeat(32), precision: 'int8', runtime: 'test' }),
+  };
+  return {
+    ...NO_MODELS,
+    beat: await open('beat', 'models/beat-ecg'),
+    rhythm: await open('rhythm', 'models/rhythm-rr'),
+    port,
+    condition: () => 'ready',
+  };
+}
+
+type Episodes = ScenarioInput['episodes'];
+
+const STORY: Episodes = [
+  { rhythm: 'sinus', bpm: 70, seconds: 130 },
+  { rhythm: 'pvc', seconds: 30 },
+  { rhythm: 'sinus-tachycardia', bpm: 170, seconds: 40 },
+  { rhythm: 'sinus', bpm: 70, seconds: 30, motionMv: 0.8 },
+  { rhythm: 'sinus', bpm: 70, seconds: 20, contact: false },
+  { rhythm: 'sinus', bpm: 70, seconds: 60 },
+];
+
+/** Plays a story into a station; the last version of each file that an alert froze. */
+async function fly(format: string, options: Record<string, string | number | boolean>, models: boolean) {
+  const time = new ManualTime();
+  const saved = new Map<string, Uint8Array>();
+  const station = manualStation({
+    time,
+    format,
+    options,
+    ...(models ? { models: await slowModels(time) } : {}),
+    flightRecorder: { minutes: 1, afterSeconds: 20 },
+    saveFlight: (id, parts) => saved.set(id, Uint8Array.from(Buffer.concat(parts))),
+  });
+  const heart = station.heart(STORY, 3);
+  heart.start();
+  await time.advance(40_000);
+  // What comes from outside the data: the model's condition, a person's word, a link that was opened anew.
+  station.station.alarms.inference(time.monotonicMs(), 'ready', '');
+  await time.advance(110_000);
+  station.link.handlers?.onClose('unplugged');
+  await time.advance(30_000);
+  station.station.alarms.ack('extreme-tachycardia', time.monotonicMs() + 60_000);
+  station.station.alarms.snooze('pause', time.monotonicMs() + 60_000);
+  await time.advance(110_000);
+  heart.stop();
+  await time.advance(60_000);
+  return { ...station, saved, time };
+}
+
+const replay = (bytes: Uint8Array) =>
+  replayFlight(decodeCapture(bytes), { record: 'frozen', version: 'test', write: () => undefined });
+
+describe('flight recorder: what was decided is decided again, to the last bit', () => {
+  for (const [format, options, models] of [
+    ['protocentral', {}, true],
+    ['ad8232', {}, true],
+    ['openbci-cyton', {}, false],
+    ['nonin-df2', {}, false],
+    ['ble-hrm-hex', {}, true],
+    ['max3010x', {}, false],
+  ] as const) {
+    it(`${format}${models ? ' with models that answer late' : ''}`, async () => {
+      const { saved, alerts } = await fly(format, options, models);
+      const raised = alerts.filter(({ event }) => event === 'new');
+      expect(raised.length).toBeGreaterThan(0);
+      expect([...saved.keys()]).toEqual(raised.map(({ id }) => id));
+      let begunLate = 0;
+      for (const [id, bytes] of saved) {
+        const verdict = await replay(bytes);
+        expect(verdict.firstDifference, id).toBeNull();
+        expect(verdict.decisions, id).toBeGreaterThan(0);
+        const { header } = decodeCapture(bytes);
+        if ((header.flight as { startMs: number }).startMs > 60_000) begunLate++;
+      }
+      // A stretch from the very start would prove nothing of the state.
+      expect(begunLate).toBeGreaterThan(0);
+    }, 60_000);
+  }
+
+  it('notices when some of its bytes are missing', async () => {
+    const { saved } = await fly('protocentral', {}, true);
+    const bytes = [...saved.values()].at(-1)!;
+    const { header, records } = decodeCapture(bytes);
+    const chunks = records.filter(({ type }) => type === RECORD.bytes);
+    const lost = new Set(chunks.slice(chunks.length / 2, chunks.length / 2 + 100));
+    const other = await replayFlight(
+      { header, records: records.filter((record) => !lost.has(record)), damagedBytes: 0 },
+      { record: 'frozen', version: 'test', write: () => undefined },
+    );
+    expect(other.identical).toBe(false);
+    expect(other.firstDifference).not.toBeNull();
+  }, 60_000);
+
+  it('with two sensors on one person, whose words count too', async () => {
+    const time = new ManualTime();
+    const persons = new Persons();
+    const saved = new Map<string, Uint8Array>();
+    const make = (name: string) =>
+      manualStation({
+        time,
+        name,
+        person: 'ada',
+        persons,
+        flightRecorder: { minutes: 1, afterSeconds: 5 },
+        saveFlight: (id, parts) => saved.set(`${name} ${id}`, Uint8Array.from(Buffer.concat(parts))),
+      });
+    const [left, right] = [make('left'), make('right')];
+    left.heart(STORY, 3).start();
+    right.heart([{ rhythm: 'sinus', bpm: 70, seconds: 165 }, ...STORY.slice(2)], 4).start();
+    await time.advance(320_000);
+    expect(saved.size).toBeGreaterThan(0);
+    for (const [id, bytes] of saved) expect((await replay(bytes)).firstDifference, id).toBeNull();
+  }, 60_000);
+});
+
+describe('flight recorder: bounds', () => {
+  it('keeps a minute more than asked at most, in little memory', async () => {
+    const { station } = await fly('protocentral', {}, false);
+    const { recorder } = station as unknown as { recorder: { bytes: number } };
+    expect(recorder.bytes).toBeLessThan(2_000_000);
+  }, 60_000);
+});
