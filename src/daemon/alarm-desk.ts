@@ -79,9 +79,10 @@ export class AlarmDesk {
       model: null,
     });
     for (const announcement of [event('new', 1), event('end', 2)]) {
-      delivery.alert(announcement, { arrivedAtMs: null }, []);
+      const shown = this.history.add(announcement, (tMs) => this.toWallMs(tMs));
+      delivery.alert(announcement, { arrivedAtMs: null }, this.history.takeWrites());
       metrics.alerts.inc({ sensor, kind: TEST_KIND, event: announcement.event });
-      this.options.onShown(this.history.add(announcement, (tMs) => this.toWallMs(tMs)));
+      this.options.onShown(shown);
     }
     log.info({ sensor, id }, 'test alert sent');
     return id;

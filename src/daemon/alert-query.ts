@@ -1,4 +1,4 @@
-import { HEALTH_KINDS, TECHNICAL_KINDS } from '../domain/alert.js';
+import { HEALTH_KINDS, TECHNICAL_KINDS, TEST_KIND } from '../domain/alert.js';
 import type { ShownAlert } from './alert-history.js';
 
 /** Which alerts are asked for; what is left out does not matter. */
@@ -30,7 +30,7 @@ export function parseAlertQuery(params: Readonly<Record<string, string>>, nowMs:
     if (!NAMES.includes(name)) throw new Error(`there is no '${name}' to ask by; there are: ${NAMES.join(', ')}`);
   }
   const { since, until, sensor, kind, category, open, limit } = params;
-  const kinds: readonly string[] = [...HEALTH_KINDS, ...TECHNICAL_KINDS];
+  const kinds: readonly string[] = [...HEALTH_KINDS, ...TECHNICAL_KINDS, TEST_KIND];
   if (kind !== undefined && !kinds.includes(kind)) throw new Error(`no kind '${kind}'; there are: ${kinds.join(', ')}`);
   if (category !== undefined && category !== 'health' && category !== 'technical') {
     throw new Error(`category is health or technical, not '${category}'`);
