@@ -119,7 +119,7 @@ async function alertsOf(ask: Ask, query = ''): Promise<ShownAlert[]> {
 }
 
 /** The web server of the daemon that runs with this config. */
-async function daemonOf(configFile: string): Promise<Daemon> {
+export async function daemonOf(configFile: string): Promise<Daemon> {
   const { http } = await loadConfig(configFile);
   if (!http.enabled || http.port === 0) {
     throw new UsageError(`${configFile}: http must be enabled and http.port fixed, so that the daemon can be asked`);

@@ -1,11 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { bundleFolder, SHIPPED_MODELS } from '../daemon/models.js';
+import { loadConfig, SYSTEM_CONFIG } from '../config/load.js';
+import { bundleFolder, SHIPPED_MODELS } from '../daemon/bundle-choice.js';
 import { loadBundle } from '../inference/bundle/load.js';
 import { RUNTIMES, type Runtime } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import { positive } from './arguments.js';
 import { type BenchRow, benchHeader, benchLine, benchModel } from './model/bench.js';
+import { addInstallCommands, installedLines } from './model/install.js';
 import { UsageError } from './usage-error.js';
 
 export function modelCommand(): Command {
@@ -14,8 +16,9 @@ export function modelCommand(): Command {
   );
   command
     .command('list')
-    .description('List the bundles of a folder.')
-    .argument('[folder]', 'folder of bundles', SHIPPED_MODELS)
+    .description('List the bundles that came with slothd and those installed, or the bundles of a folder.')
+    .argument('[folder]', 'folder of bundles')
+    .option('-c, --config <file>', 'the config file, which says where installed ones are', SYSTEM_CONFIG)
     .action(list);
   command
     .command('inspect')
@@ -37,10 +40,12 @@ export function modelCommand(): Command {
     .option('--ms <n>', 'how long each variant is asked, ms', positive, 1000)
     .option('--json', 'as JSON')
     .action(bench);
+  addInstallCommands(command);
   return command;
 }
 
-async function list(folder: string): Promise<void> {
+async function list(wanted: string | undefined, { config }: { config: string }): Promise<void> {
+  const folder = wanted ?? SHIPPED_MODELS;
   const names = await readdir(folder).catch(() => {
     throw new UsageError(`cannot read the folder ${folder}`);
   });
@@ -55,6 +60,12 @@ async function list(folder: string): Promise<void> {
       );
     }
   }
+  if (wanted !== undefined) return;
+  const stateDir = await loadConfig(config).then(
+    (loaded) => loaded.stateDir,
+    () => null,
+  );
+  if (stateDir !== null) for (const line of await installedLines(stateDir)) process.stdout.write(`${line}\n`);
 }
 
 async function inspect(name: string, options: { json?: boolean }): Promise<void> {

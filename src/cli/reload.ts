@@ -48,7 +48,8 @@ function configOf(words: readonly string[]): string {
   return DEFAULT_CONFIG;
 }
 
-function hangUp(pid: number): void {
+/** Lets a process look at its config and its models again. @throws UsageError where it is somebody else's */
+export function hangUp(pid: number): void {
   try {
     process.kill(pid, 'SIGHUP');
   } catch (error) {

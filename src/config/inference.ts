@@ -36,6 +36,12 @@ export const inferenceSchema = z.strictObject({
     .describe(
       'What computes the models: native is the ONNX Runtime library, wasm its WebAssembly build for machines that the library is not made for; auto takes the library and, where it does not load or dies again and again, WebAssembly.',
     ),
+  trustedKeys: z
+    .array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, 'must be an Ed25519 public key: 32 bytes in base64'))
+    .default([])
+    .describe(
+      'Ed25519 public keys (base64). Where there are any, a bundle that did not come with slothd must be signed by one of them: slothd model sign.',
+    ),
   deadlineMs: z
     .number()
     .int()

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { migrateConfig } from './migrations.js';
 import { type Config, configSchema, mergeSensorAlarms } from './schema.js';
 
 /** One mistake in a config file, where it stands and what is allowed there. */
@@ -49,6 +50,10 @@ export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.
   return parseConfig(text, file, env);
 }
 
+/** The config of the system's service, and where that one keeps its state unless told otherwise. */
+export const SYSTEM_CONFIG = '/etc/slothd/slothd.yaml';
+const SYSTEM_STATE = '/var/lib/slothd';
+
 /** As `loadConfig`, from text. */
 export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv = {}): Config {
   const lines = new LineCounter();
@@ -68,7 +73,14 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
     );
   }
   const raw = (document.toJS() as unknown) ?? {};
+  const tooNew = migrateConfig(raw);
+  if (tooNew) {
+    const at = position(document.contents as Node | null, ['version'], lines);
+    throw new ConfigError(file, [{ path: 'version', message: tooNew, ...at }]);
+  }
   applyEnvironment(raw, env);
+  if (file === SYSTEM_CONFIG && typeof raw === 'object' && raw !== null && !('stateDir' in raw))
+    Object.assign(raw, { stateDir: SYSTEM_STATE });
   const parsed = configSchema.safeParse(raw);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue));
   if (parsed.success) {

@@ -29,7 +29,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('.slothd')
     .describe(
-      'Folder for what must survive a restart: unsent alerts, open alarms. systemd sets it to /var/lib/slothd.',
+      'Folder for what must survive a restart: unsent alerts, open alarms, installed models. With /etc/slothd/slothd.yaml it is /var/lib/slothd unless named here.',
     ),
   sensors: z
     .array(sensorSchema)

@@ -4,6 +4,7 @@ import type { InferencePort } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { beatScores } from '../inference/scores.js';
 import { BeatEcgWindows } from '../inference/windows/beat-ecg.js';
+import type { Preprocessing } from '../inference/windows/live-constants.js';
 import { OrderedAnswers } from './ordered-answers.js';
 
 export interface BeatClassifierOptions {
@@ -11,8 +12,8 @@ export interface BeatClassifierOptions {
   /** Name under which the model is loaded in the host. */
   readonly model: string;
   readonly inference: InferencePort;
-  /** The bundle's own: constants of the windows, and what is added to the logits. */
-  readonly preprocessing: Readonly<Record<string, unknown>>;
+  /** The bundle's own: constants of the windows, and what is added to the logits. Both may change with the model. */
+  readonly preprocessing: Preprocessing | (() => Preprocessing);
   readonly logitOffsets: readonly number[];
   readonly stages: StageRecorder;
   readonly nowMs: () => number;

@@ -23,7 +23,7 @@ import { Heartbeats } from './heartbeats.js';
 import type { DurableStore } from './level-store.js';
 import { type MeasuredStore, measuredStore } from './measured-store.js';
 import { aboutOf, modelHealthOf } from './model-report.js';
-import type { Models } from './models.js';
+import type { ModelRefresh, Models } from './models.js';
 import { Persons } from './persons.js';
 import { refreshMetrics } from './refresh-metrics.js';
 import { Station } from './station.js';
@@ -170,6 +170,11 @@ export class Daemon {
     await this.flights?.settled();
     await this.store.close();
     this.machine.stop();
+  }
+
+  /** Takes other model bundles in, if others are wanted now, without a pause. */
+  async refreshModels(): Promise<ModelRefresh> {
+    return (await this.models.refresh?.()) ?? { outcome: 'unchanged', says: '' };
   }
 
   /** Hears every alert event as it is raised; to be called once the daemon runs. */

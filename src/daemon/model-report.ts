@@ -10,8 +10,8 @@ export function aboutOf(version: string, models: Models, { alarms, inference }: 
   return {
     version,
     models: [
-      ...(info ? [{ ...info, trials: models.trials(), note: models.note }] : []),
-      ...(rhythmInfo ? [rhythmInfo] : []),
+      ...(info ? [{ ...info, bundle: models.bundleOf?.('beat'), trials: models.trials(), note: models.note }] : []),
+      ...(rhythmInfo ? [{ ...rhythmInfo, bundle: models.bundleOf?.('rhythm') }] : []),
     ],
     inference: { state: models.condition(), reason: models.reason, note: models.note },
     limits: {

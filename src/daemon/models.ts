@@ -1,21 +1,18 @@
-import { access } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { InferenceSettings } from '../config/inference.js';
 import type { InferencePort } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
-import { loadBundle } from '../inference/bundle/load.js';
+import type { Manifest } from '../inference/bundle/manifest.js';
 import { RUNTIMES, type VariantTrial } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import type { InferenceStats } from '../inference/stats.js';
 import { parsePreprocessing } from '../inference/windows/beat-ecg.js';
 import { parseRhythmPreprocessing } from '../inference/windows/rhythm-rr.js';
+import { bundleFolders, type ChosenBundle, chooseBundle, shortName } from './bundle-choice.js';
 
-/** Bundles that come with slothd: models/ of the package, two folders above src/daemon and dist/daemon alike. */
-export const SHIPPED_MODELS = fileURLToPath(new URL('../../models/', import.meta.url));
+export { bundleFolder, SHIPPED_MODELS } from './bundle-choice.js';
 
-/** What a model's windows and scores need of its manifest. */
+/** What a model's windows and scores need of its manifest. All but the name changes when the model is swapped. */
 export interface SlotModel<Slot extends string> {
   /** Its place in the host. */
   readonly name: Slot;
@@ -25,6 +22,18 @@ export interface SlotModel<Slot extends string> {
 
 export type BeatModel = SlotModel<'beat'>;
 export type RhythmModel = SlotModel<'rhythm'>;
+type SlotName = 'beat' | 'rhythm';
+
+/**
+ * What became of a look for other bundles. `unchanged`: the same ones are wanted. `swapped`: others run now, and no
+ * question went unanswered over it. `refused`: the former ones stay. `restart`: a model came or went, so that sensors
+ * must be set up anew.
+ */
+export interface ModelRefresh {
+  readonly outcome: 'unchanged' | 'swapped' | 'refused' | 'restart';
+  /** For a person. */
+  readonly says: string;
+}
 
 /** The models a daemon runs, and the host they run in. */
 export interface Models {
@@ -40,102 +49,248 @@ export interface Models {
   stats(): InferenceStats;
   /** How the variants did when the beat model's was chosen; empty where it is not loaded. */
   trials(): readonly VariantTrial[];
-  /** Why another variant or runtime runs than was wanted first; empty where none does. */
+  /** How the bundle of a slot is called: an installed one by name and id, any other by its folder's name. */
+  bundleOf?(slot: string): string | null;
+  /** Why another bundle, variant or runtime runs than was wanted first; empty where none does. */
   readonly note: string;
   start(): void;
   /** As `start`, and waits until it answers or is known not to. */
   startAndWait(): Promise<void>;
+  /** Looks which bundles are wanted now (installed, activated, rolled back) and takes them in. */
+  refresh?(): Promise<ModelRefresh>;
   stop(): Promise<void>;
 }
 
 /** A bundle whose constants do not fit our windows is refused at the start, not at the first beat. */
 const PREPROCESSING = { beat: parsePreprocessing, rhythm: parseRhythmPreprocessing } as const;
+const SLOTS = ['beat', 'rhythm'] as const;
 
-/** A configured bundle's folder: a path, or the name of a shipped one. */
-export async function bundleFolder(name: string): Promise<string> {
-  const asPath = resolve(name);
-  if (isAbsolute(name) || name.includes('/') || (await exists(asPath))) return asPath;
-  return resolve(SHIPPED_MODELS, name);
+/** Counters that go on when a host of other models takes over. */
+const COUNTERS = [
+  ...(['runs', 'items', 'respawns', 'timeouts', 'memoryRestarts', 'lateAnswers'] as const),
+  ...(['dropped', 'unavailable', 'lost', 'faults', 'overBudget'] as const),
+];
+
+/** Bundles by slot, the host that runs them, and why others were passed over. */
+interface Serving {
+  readonly bundles: ReadonlyMap<SlotName, ChosenBundle>;
+  readonly runner: InferenceRunner;
+  /** Slots that are wanted and have no bundle at all. */
+  readonly missing: readonly string[];
+  /** Bundles passed over for a former one. */
+  readonly passedOver: readonly string[];
 }
 
-/** Reads the configured bundles and prepares their host. A refused bundle is a reason, never an error. */
+/**
+ * Reads the configured bundles and prepares their host. A refused bundle is a reason, never an error.
+ * @param stateDir where installed bundles are; left out: shipped ones and folders alone
+ */
 export async function createModels(
   settings: InferenceSettings,
   stages: StageRecorder,
   onState: () => void,
   log: Logger,
+  stateDir?: string,
 ): Promise<Models> {
-  const { models, runtime, ...rest } = settings;
-  const folders: Record<string, string> = {};
-  const refusals: string[] = [];
-  const open = async <Slot extends 'beat' | 'rhythm'>(slot: Slot): Promise<SlotModel<Slot> | null> => {
-    const wanted = models[slot];
-    if (wanted === null) return null;
-    const folder = await bundleFolder(wanted);
-    try {
-      const { manifest } = await loadBundle(folder);
-      PREPROCESSING[slot](manifest.preprocessing);
-      folders[slot] = folder;
-      return { name: slot, preprocessing: manifest.preprocessing, logitOffsets: manifest.output.logitOffsets ?? [] };
-    } catch (error) {
-      refusals.push((error as Error).message);
-      log.error({ model: folder }, `the ${slot} model is refused: ${(error as Error).message}`);
-      return null;
+  const models = new RunningModels(settings, stages, onState, log, stateDir);
+  await models.open();
+  return models;
+}
+
+class RunningModels implements Models {
+  beat: BeatModel | null = null;
+  rhythm: RhythmModel | null = null;
+  readonly port: InferencePort = {
+    infer: (slot, inputs) => this.runner.infer(slot, inputs),
+    state: () => this.runner.state(),
+    info: (slot) => this.runner.info(slot),
+  };
+  private serving!: Serving;
+  /** Counts of the hosts that were swapped out. */
+  private readonly retired = new Map<string, number>();
+  /** Bundles that loaded but computed wrongly here: not to be tried again. */
+  private readonly unfit = new Map<string, string>();
+  private refusal = '';
+  private stopped = false;
+
+  constructor(
+    private readonly settings: InferenceSettings,
+    private readonly stages: StageRecorder,
+    private readonly onState: () => void,
+    private readonly log: Logger,
+    private readonly stateDir: string | undefined,
+  ) {}
+
+  async open(): Promise<void> {
+    this.serving = await this.plan();
+    const { bundles, missing } = this.serving;
+    for (const reason of missing) this.log.error(`a model is refused: ${reason}`);
+    if (bundles.has('beat')) this.beat = this.slot('beat');
+    if (bundles.has('rhythm')) this.rhythm = this.slot('rhythm');
+  }
+
+  get reason(): string {
+    const { missing } = this.serving;
+    if (missing.length > 0 || !this.wanted) return missing.join('; ');
+    return this.runner.state() === 'ready' ? slowness(this.runner.stats()) : this.runner.reason;
+  }
+
+  get note(): string {
+    return [...this.serving.passedOver, this.refusal, this.runner.note].filter(Boolean).join('; ');
+  }
+
+  condition(): 'starting' | 'ready' | 'down' | 'slow' {
+    if (this.serving.missing.length > 0) return 'down';
+    const state = this.runner.state();
+    return state === 'ready' && this.runner.stats().slow ? 'slow' : state;
+  }
+
+  stats(): InferenceStats {
+    const stats = this.runner.stats();
+    if (this.retired.size === 0) return stats;
+    return {
+      ...stats,
+      ...Object.fromEntries(COUNTERS.map((name) => [name, stats[name] + (this.retired.get(name) ?? 0)])),
+    };
+  }
+
+  trials(): readonly VariantTrial[] {
+    return this.runner.model('beat')?.trials ?? [];
+  }
+
+  bundleOf(slot: string): string | null {
+    const bundle = this.serving.bundles.get(slot as SlotName);
+    return bundle ? shortName(bundle.folder) : null;
+  }
+
+  start(): void {
+    void this.startAndWait();
+  }
+
+  async startAndWait(): Promise<void> {
+    if (!this.wanted) return;
+    this.runner.start();
+    await this.runner.settled();
+    // A bundle whose files are right may still compute wrongly on this machine: then the former one serves.
+    while (!this.stopped && this.setAside(this.serving)) {
+      const next = await this.plan();
+      if (next.bundles.size < this.serving.bundles.size) return;
+      next.runner.start();
+      await next.runner.settled();
+      await this.takeOver(next);
     }
-  };
-  const beat = await open('beat');
-  const rhythm = await open('rhythm');
-  const wanted = beat !== null || rhythm !== null;
-  const refused = refusals.join('; ');
-  const runner = new InferenceRunner({
-    ...rest,
-    runtimes: RUNTIMES[runtime],
-    models: folders,
-    stages,
-    onState: (state, reason) => {
-      log[state === 'down' ? 'warn' : 'info']({ state, reason }, `inference ${state}`);
-      onState();
-    },
-  });
-  return {
-    beat,
-    rhythm,
-    port: runner,
-    get reason() {
-      if (refused || !wanted) return refused;
-      return runner.state() === 'ready' ? slowness(runner.stats()) : runner.reason;
-    },
-    condition() {
-      if (refused) return 'down';
-      const state = runner.state();
-      return state === 'ready' && runner.stats().slow ? 'slow' : state;
-    },
-    stats: () => runner.stats(),
-    trials: () => runner.model('beat')?.trials ?? [],
-    get note() {
-      return runner.note;
-    },
-    start() {
-      if (wanted) runner.start();
-    },
-    async startAndWait() {
-      if (!wanted) return;
-      runner.start();
-      await runner.settled();
-    },
-    stop: () => runner.stop(),
-  };
+  }
+
+  async refresh(): Promise<ModelRefresh> {
+    this.unfit.clear();
+    const next = await this.plan();
+    const folders = ({ bundles }: Serving) => SLOTS.map((slot) => bundles.get(slot)?.folder ?? null);
+    this.refusal = next.passedOver.join('; ');
+    if (JSON.stringify(folders(next)) === JSON.stringify(folders(this.serving))) {
+      this.onState();
+      return this.refusal ? { outcome: 'refused', says: this.refusal } : { outcome: 'unchanged', says: '' };
+    }
+    if (SLOTS.some((slot) => next.bundles.has(slot) !== this.serving.bundles.has(slot)))
+      return { outcome: 'restart', says: 'a model came or went' };
+    next.runner.start();
+    await next.runner.settled();
+    if (next.runner.state() !== 'ready') {
+      const { reason } = next.runner;
+      await next.runner.stop();
+      this.refusal = `refused, the former models stay: ${reason}`;
+      this.onState();
+      return { outcome: 'refused', says: reason };
+    }
+    await this.takeOver(next);
+    const now = [...this.serving.bundles].map(([slot, { folder }]) => `${slot}: ${shortName(folder)}`);
+    return { outcome: 'swapped', says: now.join(', ') };
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.runner.stop();
+  }
+
+  private get runner(): InferenceRunner {
+    return this.serving.runner;
+  }
+
+  private get wanted(): boolean {
+    return this.serving.bundles.size > 0;
+  }
+
+  /** A slot's model as it is at any moment. */
+  private slot<Slot extends SlotName>(name: Slot): SlotModel<Slot> {
+    const manifest = (): Manifest => (this.serving.bundles.get(name) as ChosenBundle).manifest;
+    return {
+      name,
+      get preprocessing() {
+        return manifest().preprocessing;
+      },
+      get logitOffsets() {
+        return manifest().output.logitOffsets ?? [];
+      },
+    };
+  }
+
+  /** What is wanted now, with a host of its own that is not started yet. */
+  private async plan(): Promise<Serving> {
+    const { models, runtime, trustedKeys, ...rest } = this.settings;
+    const bundles = new Map<SlotName, ChosenBundle>();
+    const missing: string[] = [];
+    const passedOver: string[] = [];
+    for (const slot of SLOTS) {
+      const wanted = models[slot];
+      if (wanted === null) continue;
+      const folders = await bundleFolders(wanted, this.stateDir);
+      const fit = folders.filter((folder) => !this.unfit.has(folder));
+      const unfit = folders.flatMap((folder) => this.unfit.get(folder) ?? []);
+      const { chosen, refusals } = await chooseBundle(fit, trustedKeys, ({ preprocessing }) =>
+        PREPROCESSING[slot](preprocessing),
+      );
+      const why = [...unfit, ...refusals].join('; ');
+      if (chosen) bundles.set(slot, chosen);
+      else missing.push(why);
+      if (chosen && why) passedOver.push(`${shortName(chosen.folder)} runs, for a newer one is refused: ${why}`);
+    }
+    const runner: InferenceRunner = new InferenceRunner({
+      ...rest,
+      runtimes: RUNTIMES[runtime],
+      models: Object.fromEntries([...bundles].map(([slot, { folder }]) => [slot, folder])),
+      stages: this.stages,
+      onState: (state, reason) => {
+        this.log[state === 'down' ? 'warn' : 'info']({ state, reason }, `inference ${state}`);
+        if (this.serving.runner === runner) this.onState();
+      },
+    });
+    return { bundles, runner, missing, passedOver };
+  }
+
+  /** From one moment to the next the new host is asked; the former one ends once it has answered what it was asked. */
+  private async takeOver(next: Serving): Promise<void> {
+    const former = this.runner;
+    this.serving = next;
+    this.onState();
+    await former.drained();
+    const stats = former.stats();
+    for (const name of COUNTERS) this.retired.set(name, (this.retired.get(name) ?? 0) + stats[name]);
+    await former.stop();
+  }
+
+  /** Notes bundles that the host refused. @returns whether another one is left for each of them */
+  private setAside({ bundles, runner }: Serving): boolean {
+    const refused = [...runner.refusals].filter(([slot]) => {
+      const bundle = bundles.get(slot as SlotName);
+      return bundle && !this.unfit.has(bundle.folder);
+    });
+    for (const [slot, reason] of refused)
+      this.unfit.set((bundles.get(slot as SlotName) as ChosenBundle).folder, reason);
+    return this.stateDir !== undefined && refused.length > 0;
+  }
 }
 
 /** Why the model is slow, with the numbers; empty where it is not. */
 function slowness({ slow, recentP99Ms, budgetMs }: InferenceStats): string {
   if (!slow || recentP99Ms === null) return '';
   return `the slowest 1 % of recent answers took ${recentP99Ms.toFixed(1)} ms, ${budgetMs} ms are allowed`;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

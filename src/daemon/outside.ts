@@ -13,8 +13,8 @@ import { SerialLink } from '../sensor/links/serial.js';
 import { TcpLink } from '../sensor/links/tcp.js';
 import type { Outside } from './daemon.js';
 import { FlightShelf } from './flight/shelf.js';
-import { openLevelStore } from './level-store.js';
 import { createModels } from './models.js';
+import { openStateStore } from './state-folder.js';
 import { systemClock, systemTimers } from './system-clock.js';
 
 /** The link a sensor's settings name, with the format's port settings where they name none. */
@@ -54,10 +54,10 @@ export function systemOutside(config: Config, log: Logger, version: string): Out
     env: process.env,
     version,
     openLink,
-    openStore: (dir) => openLevelStore(dir, log.child({ part: 'store' })),
+    openStore: (dir) => openStateStore(dir, version, log.child({ part: 'store' })),
     openFlights: ({ stateDir, flightRecorder }) =>
       new FlightShelf(join(stateDir, 'flight'), flightRecorder.diskMb * 1e6, log.child({ part: 'flight' })),
-    createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log),
+    createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log, c.stateDir),
     httpToken: config.http.tokenFile ? readFileSync(config.http.tokenFile, 'utf8').trim() : null,
   };
 }

@@ -3,6 +3,7 @@ import type { StreamMs } from '../domain/clock.js';
 import type { InferencePort } from '../domain/inference.js';
 import type { Rhythm } from '../domain/rhythm.js';
 import { rhythmScore } from '../inference/rhythm-score.js';
+import type { Preprocessing } from '../inference/windows/live-constants.js';
 import { RHYTHM_BEATS, RhythmRrWindows } from '../inference/windows/rhythm-rr.js';
 import { RrIrregularity } from '../signal/irregularity.js';
 import { RrCleaner } from '../signal/rr.js';
@@ -16,8 +17,8 @@ export interface RhythmModelUse {
   readonly inference: InferencePort;
   /** Name under which the model is loaded in the host. */
   readonly model: string;
-  /** The bundle's own: constants of the windows, and what is added to the logits. */
-  readonly preprocessing: Readonly<Record<string, unknown>>;
+  /** The bundle's own: constants of the windows, and what is added to the logits. Both may change with the model. */
+  readonly preprocessing: Preprocessing | (() => Preprocessing);
   readonly logitOffsets: readonly number[];
 }
 
@@ -92,14 +93,16 @@ export class RhythmPath {
       this.tell(ruled, causeMs);
       return;
     }
+    // Those of the model that was asked: another one may run when the answer comes.
+    const offsets = this.options.model?.logitOffsets;
     this.answers.add(async () => {
       const logits = answer && (await answer);
-      this.tell(logits ? this.judged(ruled, logits) : ruled, causeMs);
+      this.tell(logits ? this.judged(ruled, logits, offsets) : ruled, causeMs);
     });
   }
 
-  private judged({ tMs, windowStartMs }: Rhythm, logits: Float32Array): Rhythm {
-    const score = rhythmScore(logits, this.options.model?.logitOffsets);
+  private judged({ tMs, windowStartMs }: Rhythm, logits: Float32Array, offsets?: readonly number[]): Rhythm {
+    const score = rhythmScore(logits, offsets);
     const label = score > 0.5 ? 'afib' : 'regular';
     return { tMs, label, score, windowBeats: RHYTHM_BEATS, windowStartMs, source: 'model' };
   }

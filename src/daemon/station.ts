@@ -182,13 +182,16 @@ export class Station {
 
   private createClassifier(rateHz: number, causeMs: () => StreamMs | null): BeatClassifier | null {
     const { models, stages, outside } = this.options;
-    if (!models.beat || !this.usesBeatModel) return null;
+    const { beat } = models;
+    if (!beat || !this.usesBeatModel) return null;
     return new BeatClassifier({
       rateHz,
-      model: models.beat.name,
+      model: beat.name,
       inference: this.inference,
-      preprocessing: models.beat.preprocessing,
-      logitOffsets: models.beat.logitOffsets,
+      preprocessing: () => beat.preprocessing,
+      get logitOffsets() {
+        return beat.logitOffsets;
+      },
       stages,
       nowMs: () => outside.clock.monotonicMs(),
       causeMs,
@@ -217,8 +220,14 @@ export function modelInfoOf(models: Pick<Models, 'beat' | 'rhythm' | 'port'>, ki
 /** The rhythm model for a pipeline; null where there is none. */
 export function rhythmModelOf({ rhythm, port }: Pick<Models, 'rhythm' | 'port'>): RhythmModelUse | null {
   if (!rhythm) return null;
-  const { name, preprocessing, logitOffsets } = rhythm;
-  return { inference: port, model: name, preprocessing, logitOffsets };
+  return {
+    inference: port,
+    model: rhythm.name,
+    preprocessing: () => rhythm.preprocessing,
+    get logitOffsets() {
+      return rhythm.logitOffsets;
+    },
+  };
 }
 
 /** What the alarm rules must know of a sensor: whether it shows beats, and whether silence of it means silence of the heart. */

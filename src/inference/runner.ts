@@ -40,6 +40,8 @@ interface Flight {
   readonly timer: NodeJS.Timeout;
 }
 
+const DRAIN_LOOK_MS = 5;
+
 /**
  * Keeps a model host alive and asks it. Every question gets its answer or null within the deadline, whatever happens to
  * the host; a host that hangs is killed, one that dies is started again with a new generation number.
@@ -66,6 +68,8 @@ export class InferenceRunner implements InferencePort {
 
   #host: HostProcess | null = null;
   #loaded: (LoadedModel | null)[] = [];
+  /** Why slots could not be loaded, by the newest host's report. */
+  #refusals: ReadonlyMap<string, string> = new Map();
   readonly #fallback: Fallback;
   #flight: Flight | null = null;
   #generation = 0;
@@ -163,6 +167,16 @@ export class InferenceRunner implements InferencePort {
     return this.#fallback.note;
   }
 
+  /** Slot -> why its bundle was refused by the host that came up last. */
+  get refusals(): ReadonlyMap<string, string> {
+    return this.#refusals;
+  }
+
+  /** Resolves once nobody waits for an answer. Ask no more before. */
+  async drained(): Promise<void> {
+    while (this.#flight || this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+  }
+
   info(slot: string): ModelInfo | null {
     const loaded = this.model(slot);
     if (!loaded) return null;
@@ -257,7 +271,8 @@ export class InferenceRunner implements InferencePort {
       this.#host?.kill();
       return;
     }
-    const refusals = report.models.filter((model) => model.refused).map((model) => `${model.slot}: ${model.refused}`);
+    this.#refusals = new Map(report.models.flatMap(({ slot, refused }) => (refused ? [[slot, refused]] : [])));
+    const refusals = [...this.#refusals].map(([slot, refused]) => `${slot}: ${refused}`);
     this.#loaded = report.models.map(({ slot, loaded }) => {
       if (!loaded) return null;
       this.#fallback.loaded(loaded);

@@ -27,7 +27,8 @@ describe('the models of a daemon', () => {
     expect(models.reason).not.toContain('refused');
     expect(models.beat).toMatchObject({ name: 'beat' });
     expect(models.rhythm).toMatchObject({ name: 'rhythm' });
-    expect(rhythmModelOf(models)?.preprocessing).toHaveProperty('featureMean');
+    expect(models.rhythm?.preprocessing).toHaveProperty('featureMean');
+    expect(rhythmModelOf(models)).toMatchObject({ model: 'rhythm' });
     expect(models.condition()).toBe('starting');
     await models.stop();
   });

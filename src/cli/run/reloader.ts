@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../../config/schema.js';
+import type { ModelRefresh } from '../../daemon/models.js';
 import { changedSettings } from './changes.js';
 
 /** A daemon as far as a reload needs it. */
@@ -7,6 +8,8 @@ export interface Reloadable {
   start(): Promise<void>;
   /** `restarting`: systemd is not told that the service ends. */
   stop(how?: { readonly restarting: boolean }): Promise<void>;
+  /** Takes other model bundles in without a pause, where others are wanted now. */
+  refreshModels?(): Promise<ModelRefresh>;
 }
 
 /**
@@ -45,10 +48,8 @@ export class Reloader<D extends Reloadable> {
       return;
     }
     const changed = changedSettings(this.config, next);
-    if (changed.length === 0) {
-      this.log.info('reload: nothing changed');
-      return;
-    }
+    if (changed.length === 0 && (await this.takeModels()) !== 'restart') return;
+    if (changed.length === 0) changed.push('inference.models');
     this.log.level = next.log.level;
     const former = this.config;
     if (changed.some((name) => name !== 'log.level')) {
@@ -65,6 +66,15 @@ export class Reloader<D extends Reloadable> {
     }
     this.config = next;
     this.log.info({ changed }, 'reload: taken');
+  }
+
+  /** The config is the same; the models below the state folder may not be. */
+  private async takeModels(): Promise<ModelRefresh['outcome']> {
+    const { outcome, says } = (await this.daemon.refreshModels?.()) ?? { outcome: 'unchanged' as const, says: '' };
+    if (outcome === 'swapped') this.log.info(`reload: other models run, swapped without a pause: ${says}`);
+    else if (outcome === 'refused') this.log.error(`reload: the former models stay: ${says}`);
+    else if (outcome === 'unchanged') this.log.info('reload: nothing changed');
+    return outcome;
   }
 
   private async begin(config: Config): Promise<void> {

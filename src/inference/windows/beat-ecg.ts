@@ -2,6 +2,7 @@ import { BEAT_ECG_FEATURE_COUNT, BeatEcgFeatures, RR_NEXT_CAP_MS } from './beat-
 import { AFTER_R, BEFORE_R, MAX_LAG, MAX_SHIFT, peakToPeak, QRS_PEAK, qrsCentre, WIDE, WINDOW } from './beat-shape.js';
 import { BeatSignal, MODEL_RATE_HZ } from './beat-signal.js';
 import { BeatTemplates, newWideWindow, WIDE_R } from './beat-templates.js';
+import { liveConstants, type Preprocessing } from './live-constants.js';
 import { RunningMedian } from './running-median.js';
 
 /** Constants a model was trained with; they travel in its manifest's `preprocessing`. */
@@ -18,7 +19,7 @@ export interface BeatEcgWindowsOptions {
   /** Rate of the samples pushed; any from about 100 Hz up. */
   readonly rateHz: number;
   /** `preprocessing` of the model's manifest. Without it features stay as they are: that is how training gets them. */
-  readonly preprocessing?: Readonly<Record<string, unknown>>;
+  readonly preprocessing?: Preprocessing | (() => Preprocessing);
   /**
    * A beat's inputs. `beatIndex` counts the calls of `beat` from 0 and only grows; beats that cannot be judged are passed
    * over. The buffers are used again for the next beat: copy what is to be kept.
@@ -57,7 +58,7 @@ export class BeatEcgWindows {
   private readonly window = new Float32Array(2 * WINDOW);
   private readonly vector = new Float32Array(BEAT_ECG_FEATURE_COUNT);
   private readonly inputs = [this.window, this.vector] as const;
-  private readonly constants: BeatEcgPreprocessing | null;
+  private readonly constants: () => BeatEcgPreprocessing | null;
   private readonly waiting: Waiting[] = [];
   private readonly spare: Waiting[] = Array.from({ length: MAX_WAITING }, newWaiting);
   private readonly onWindow: BeatEcgWindowsOptions['onWindow'];
@@ -66,7 +67,7 @@ export class BeatEcgWindows {
   /** @throws TypeError where `preprocessing` lacks the constants this code needs */
   constructor({ rateHz, preprocessing, onWindow }: BeatEcgWindowsOptions) {
     this.signal = new BeatSignal(rateHz);
-    this.constants = preprocessing ? parsePreprocessing(preprocessing) : null;
+    this.constants = liveConstants(preprocessing, parsePreprocessing);
     this.onWindow = onWindow;
   }
 
@@ -157,7 +158,8 @@ export class BeatEcgWindows {
       window[2 * i + 1] = limit(difference);
     }
     this.features.write(wide, beat.rrPrevMs, beat.rrNextMs, vector);
-    if (this.constants) standardise(vector, this.constants);
+    const constants = this.constants();
+    if (constants) standardise(vector, constants);
     this.onWindow(beat.index, this.inputs);
   }
 }

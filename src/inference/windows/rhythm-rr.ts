@@ -1,4 +1,5 @@
 import type { StreamMs } from '../../domain/clock.js';
+import { liveConstants, type Preprocessing } from './live-constants.js';
 import { RHYTHM_BEATS, RHYTHM_FEATURES, RhythmFeatures } from './rhythm-rr-features.js';
 
 export { RHYTHM_BEATS, RHYTHM_FEATURES } from './rhythm-rr-features.js';
@@ -31,11 +32,11 @@ export class RhythmRrInputs {
   readonly features = new Float32Array(RHYTHM_FEATURES.length);
   readonly both = [this.sequence, this.features] as const;
   private readonly writer = new RhythmFeatures();
-  private readonly constants: RhythmRrPreprocessing | null;
+  private readonly constants: () => RhythmRrPreprocessing | null;
 
   /** @throws TypeError where `preprocessing` lacks the constants this code needs; without it features stay as they are */
-  constructor(preprocessing?: Readonly<Record<string, unknown>>) {
-    this.constants = preprocessing ? parseRhythmPreprocessing(preprocessing) : null;
+  constructor(preprocessing?: Preprocessing | (() => Preprocessing)) {
+    this.constants = liveConstants(preprocessing, parseRhythmPreprocessing);
   }
 
   /**
@@ -56,7 +57,7 @@ export class RhythmRrInputs {
       sequence[CHANNELS * i + 1] = 4 * clip(change, 1);
       sequence[CHANNELS * i + 2] = rate;
     }
-    const { constants } = this;
+    const constants = this.constants();
     if (constants) standardiseRhythm(features, constants);
     return this.both;
   }
@@ -64,7 +65,7 @@ export class RhythmRrInputs {
 
 export interface RhythmRrWindowsOptions {
   /** `preprocessing` of the model's manifest. Without it features stay as they are: that is how training gets them. */
-  readonly preprocessing?: Readonly<Record<string, unknown>>;
+  readonly preprocessing?: Preprocessing | (() => Preprocessing);
   /** A window every so many intervals, once there are 60. */
   readonly everyBeats: number;
   /**
