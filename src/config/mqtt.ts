@@ -57,6 +57,9 @@ const brokerUrl = z
   )
   .refine((url) => !/^[a-z]+:\/\/[^/]*@/.test(url), 'put user and password into username and passwordFile');
 
+/** Bounds of what waits, whatever the way out. */
+export type OutboxSettingsOf = z.infer<typeof outboxSchema>;
+
 /** The broker alerts go to. */
 export const mqttSchema = z
   .strictObject({

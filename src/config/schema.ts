@@ -9,6 +9,7 @@ import { inferenceSchema } from './inference.js';
 import { logSchema } from './log.js';
 import { mqttSchema } from './mqtt.js';
 import { nameSchema, sensorSchema } from './sensors.js';
+import { webhookSchema } from './webhook.js';
 
 /** The host's name, cut to what may stand in a topic. */
 function defaultNode(): string {
@@ -57,6 +58,7 @@ export const configSchema = z.strictObject({
     ),
   inference: inferenceSchema.prefault({}).describe('Models and the process they run in.'),
   mqtt: mqttSchema.prefault({}).describe('The broker alerts go to.'),
+  webhook: webhookSchema.prefault({}).describe('A second way out for alerts: signed HTTP posts.'),
   homeAssistant: homeAssistantSchema.prefault({}).describe('Home Assistant device discovery.'),
   http: httpSchema.prefault({}).describe('Health, metrics and dashboard.'),
   log: logSchema.prefault({}).describe('Logging.'),

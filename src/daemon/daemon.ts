@@ -109,7 +109,7 @@ export class Daemon {
     this.measured = measuredStore(this.store, clock, this.latency);
     this.models = await outside.createModels(config, this.latency, () => this.inferenceChanged());
     this.delivery = new Delivery({
-      settings: { mqtt: config.mqtt, homeAssistant: config.homeAssistant },
+      settings: { mqtt: config.mqtt, homeAssistant: config.homeAssistant, webhook: config.webhook },
       node: config.node,
       version: outside.version,
       sensors: config.sensors.map((sensor) => sensor.name),
@@ -253,7 +253,9 @@ export class Daemon {
   }
 
   private tellAlarmsOfDevice(): void {
-    const { full: outboxFull, shedAlerts } = this.delivery.stats().outbox;
+    const { outbox, webhook } = this.delivery.stats();
+    const outboxFull = outbox.full || (webhook?.outbox.full ?? false);
+    const shedAlerts = outbox.shedAlerts + (webhook?.outbox.shedAlerts ?? 0);
     const condition = { outboxFull, shedAlerts, clockSynced: this.outside.clock.synced() };
     for (const { alarms } of this.stations.values()) alarms.device(this.nowMs(), condition);
   }

@@ -62,6 +62,7 @@ export function readiness(inputs: HealthInputs): Readiness {
   if (delivery.enabled && !delivery.connected) {
     reasons.push(`broker: ${delivery.lastError || 'not connected yet'}`);
   }
+  if (delivery.webhook && delivery.webhook.lastError !== '') reasons.push(`webhook: ${delivery.webhook.lastError}`);
   if (storeState !== 'ok' && storeState !== 'repaired') reasons.push(`store: ${storeState}`);
   const note = inputs.model?.note;
   return { ready: reasons.length === 0, reasons, notes: note ? [`inference: ${note}`] : [] };
@@ -92,6 +93,9 @@ export function healthOf(inputs: HealthInputs): Health & { readonly system: Reco
           : delivery.lastError
         : 'off',
       outbox: outboxText(delivery.outbox),
+      ...(delivery.webhook
+        ? { webhook: delivery.webhook.lastError || `answers; ${outboxText(delivery.webhook.outbox)}` }
+        : {}),
       store: inputs.storeState,
       memory: `${Math.round(machine.rssBytes / 1048576)} MiB`,
       cpu: `${Math.round(machine.cpuShare * 1000) / 10} % of one core`,

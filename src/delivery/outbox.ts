@@ -10,7 +10,7 @@ import {
   type OutboxMessage,
   parseEntry,
 } from './outbox-entry.js';
-import { StoreQueue } from './store-queue.js';
+import type { StoreQueue } from './store-queue.js';
 
 /** How a message that was handed over ended. `refused`: the broker said no; `undeliverable`: it can never be sent. */
 export type SendOutcome = 'acked' | 'lost' | 'refused' | 'undeliverable';
@@ -53,6 +53,10 @@ export interface OutboxStats {
 
 export interface OutboxOptions {
   readonly store: KeyValueStore;
+  /** Where writes go; shared where several outboxes keep their entries in one store. */
+  readonly queue: StoreQueue;
+  /** What the keys of its entries start with. */
+  readonly prefix?: string;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly settings: OutboxSettings;
@@ -90,6 +94,7 @@ const AGE_SWEEP_MS = 60_000;
  */
 export class Outbox {
   private readonly queue: StoreQueue;
+  private readonly prefix: string;
   private readonly sensors = new Map<string, SensorQueue>();
   private readonly inFlight = new Set<Entry>();
   /** Makes keys of this run differ from any left by an earlier one, even where those cannot be read. */
@@ -115,7 +120,8 @@ export class Outbox {
   private unreadable = 0;
 
   constructor(private readonly options: OutboxOptions) {
-    this.queue = new StoreQueue(options.store, options.timers, options.log);
+    this.queue = options.queue;
+    this.prefix = options.prefix ?? OUTBOX_PREFIX;
     this.tokensAtMs = options.clock.monotonicMs();
     this.odometerBaseMs = -this.tokensAtMs;
   }
@@ -124,7 +130,7 @@ export class Outbox {
   async load(): Promise<void> {
     let oldestRunMs = 0;
     try {
-      for await (const [key, value] of this.options.store.scan(OUTBOX_PREFIX)) {
+      for await (const [key, value] of this.options.store.scan(this.prefix)) {
         const entry = parseEntry(key, value);
         if (entry === null) {
           this.unreadable++;
@@ -162,11 +168,29 @@ export class Outbox {
       this.early.push({ message, extra: extraWrites });
       return;
     }
+    const writes = [...extraWrites, ...this.take(message)];
+    if (writes.length > 0) this.queue.write(writes);
+    this.enforceBounds();
+  }
+
+  /** As `add`, for a message that another outbox takes as well: returns the writes that belong into the same batch. */
+  share(message: OutboxMessage): StoreWrite[] {
+    if (this.early) {
+      this.early.push({ message, extra: [] });
+      return [];
+    }
+    const writes = this.take(message);
+    // What the bound costs an entry is taken back only after its own write was asked for.
+    queueMicrotask(() => this.enforceBounds());
+    return writes;
+  }
+
+  private take(message: OutboxMessage): StoreWrite[] {
     const seq = ++this.seq;
     const entry: Entry = {
       ...message,
       seq,
-      key: `${OUTBOX_PREFIX}${String(seq).padStart(15, '0')}-${this.run}`,
+      key: `${this.prefix}${String(seq).padStart(15, '0')}-${this.run}`,
       bytes: message.body.length + message.topic.length + 64,
       addedAtMs: this.odometerMs(),
       replayed: !this.linkUp,
@@ -175,9 +199,7 @@ export class Outbox {
     this.enqueue(entry);
     // First the socket, then the disk: the write to the socket is done when this returns, the fsync is not waited for.
     this.pumpFresh();
-    const own: StoreWrite[] = entry.class === 'alert' ? [{ key: entry.key, value: formatEntry(entry) }] : [];
-    if (own.length + extraWrites.length > 0) this.queue.write([...extraWrites, ...own]);
-    this.enforceBounds();
+    return entry.class === 'alert' ? [{ key: entry.key, value: formatEntry(entry) }] : [];
   }
 
   /** Writes that belong to no message but must keep their order with those of `add`. */
@@ -254,13 +276,11 @@ export class Outbox {
     };
   }
 
-  /** Brings pending writes to the disk and stops all timers. The store stays open: it is the caller's. */
-  async stop(): Promise<void> {
+  /** Stops all timers. The queue of writes and the store stay open: they are the caller's. */
+  stop(): void {
     this.setLink(false);
     this.cancelSweep?.();
     this.cancelSweep = null;
-    await this.queue.drain();
-    this.queue.close();
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { HomeAssistantSettings } from '../config/home-assistant.js';
 import type { MqttSettings } from '../config/mqtt.js';
+import type { WebhookSettings } from '../config/webhook.js';
 import type { Announcement } from '../domain/alert.js';
 import type { Clock, StreamMs, Timers } from '../domain/clock.js';
 import type { StageRecorder } from '../domain/stage.js';
@@ -22,11 +23,15 @@ import {
   withoutEvidence,
 } from './payloads.js';
 import { RetainedState } from './retained.js';
+import { StoreQueue } from './store-queue.js';
 import { Topics, topicLevel } from './topics.js';
+import { Webhook, type WebhookStats } from './webhook.js';
 
 export interface DeliverySettings {
   readonly mqtt: MqttSettings;
   readonly homeAssistant: HomeAssistantSettings;
+  /** A second way out; left out (or without a URL): none. */
+  readonly webhook?: WebhookSettings;
 }
 
 export interface DeliveryOptions {
@@ -49,6 +54,8 @@ export interface DeliveryOptions {
   /** mqtt.js' `connect`, or a test's. */
   readonly connect?: ConnectMqtt;
   readonly random?: () => number;
+  /** For the webhook; Node's own where left out. */
+  readonly fetch?: typeof fetch;
   /** The outbox had to give up alerts (`full`), or has room again: for the alert `outbox-full`. */
   readonly onOutboxFull?: (state: { full: boolean; shedAlerts: number }) => void;
   /** The connection to the broker came or went. */
@@ -69,6 +76,8 @@ export interface DeliveryStats {
   readonly vitalsSent: number;
   readonly vitalsDropped: number;
   readonly commands: CommandStats;
+  /** null: none is configured. */
+  readonly webhook: WebhookStats | null;
 }
 
 /** Where the list of announced sensors is kept. */
@@ -87,7 +96,9 @@ const FLUSH_POLL_MS = 20;
 /** Everything that leaves the device over MQTT: alerts, vitals, health, availability, discovery, answers to commands. */
 export class Delivery {
   private readonly topics: Topics;
+  private readonly queue: StoreQueue;
   private readonly outbox: Outbox;
+  private readonly webhook: Webhook | null;
   private readonly link: MqttLink;
   private readonly retained = new RetainedState();
   private readonly commands: Commands;
@@ -114,8 +125,10 @@ export class Delivery {
         this.link.publish({ topic, payload, qos: 1, correlationData });
       },
     });
+    this.queue = new StoreQueue(store, timers, log);
     this.outbox = new Outbox({
       store,
+      queue: this.queue,
       clock,
       timers,
       log,
@@ -123,6 +136,17 @@ export class Delivery {
       send: (item, done) => this.send(item, done),
       onFull: options.onOutboxFull,
     });
+    const { url } = settings.webhook ?? {};
+    this.webhook =
+      settings.webhook && url !== undefined
+        ? new Webhook({
+            ...options,
+            settings: { ...settings.webhook, url },
+            outbox: settings.mqtt.outbox,
+            queue: this.queue,
+            random: random ?? Math.random,
+          })
+        : null;
     // Only a command must not be lost. What else we listen to is said again, and some brokers keep a queue on the disk for
     // each subscription of QoS 1.
     const subscriptions: Subscription[] = [
@@ -165,6 +189,7 @@ export class Delivery {
   /** Takes up what an earlier run left unsent, then connects. Never fails because the broker is missing. */
   async start(): Promise<void> {
     await this.outbox.load();
+    await this.webhook?.start();
     if (!this.enabled || this.stopping) return;
     await this.announceSensors();
     this.link.start();
@@ -176,8 +201,10 @@ export class Delivery {
    * @param extraWrites written to the store in the same atomic batch as the alert
    */
   alert(change: Announcement, meta: { readonly arrivedAtMs: number | null }, extraWrites: readonly StoreWrite[]): void {
+    const body = alertBodyJson(change, this.options.node, this.wallTime());
+    const writes = [...extraWrites, ...(this.webhook?.take(change, body, meta.arrivedAtMs) ?? [])];
     if (!this.enabled) {
-      this.outbox.persist(extraWrites);
+      if (writes.length > 0) this.outbox.persist(writes);
       return;
     }
     this.outbox.add(
@@ -185,10 +212,10 @@ export class Delivery {
         sensor: change.sensor,
         topic: this.topics.sensor(change.sensor, 'alert'),
         class: 'alert',
-        body: alertBodyJson(change, this.options.node, this.wallTime()),
+        body,
         arrivedAtMs: meta.arrivedAtMs,
       },
-      extraWrites,
+      writes,
     );
   }
 
@@ -268,6 +295,7 @@ export class Delivery {
       vitalsSent: this.vitalsSent,
       vitalsDropped: this.vitalsDropped,
       commands: this.commands.stats(),
+      webhook: this.webhook?.stats() ?? null,
     };
   }
 
@@ -285,8 +313,9 @@ export class Delivery {
       qos: 1 as const,
       retain: true,
     }));
-    await this.link.stop(goodbyes, FLUSH_MS);
-    await this.outbox.stop();
+    await Promise.all([this.link.stop(goodbyes, FLUSH_MS), this.webhook?.stop(FLUSH_MS)]);
+    this.outbox.stop();
+    await this.queue.stop();
   }
 
   /** Order of importance: fresh alerts, states, then what waited. */

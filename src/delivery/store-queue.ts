@@ -51,14 +51,15 @@ export class StoreQueue {
   }
 
   /** Writes what is pending and resolves when there is nothing left, or when the disk refused. */
-  async drain(): Promise<void> {
+  private async drain(): Promise<void> {
     this.retryMs = 0;
     this.flush();
     if (this.busy) await new Promise<void>((resolve) => this.idle.push(resolve));
   }
 
-  /** No timer of ours runs after this. */
-  close(): void {
+  /** Brings pending writes to the disk; no timer of ours runs after this. The store stays open: it is the caller's. */
+  async stop(): Promise<void> {
+    await this.drain();
     this.closed = true;
     this.disarm();
   }

@@ -19,6 +19,7 @@ function inputs(over: Partial<HealthInputs> = {}): HealthInputs {
       outbox: { entries: 2, bytes: 700, shedAlerts: 0, full: false, inFlight: 0 } as never,
       vitalsSent: 0,
       vitalsDropped: 0,
+      webhook: null,
       commands: {} as never,
     },
     storeState: 'ok',

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createMemoryStore } from '../../src/daemon/memory-store.js';
 import { Outbox, type OutboxItem, type OutboxSettings, type SendOutcome } from '../../src/delivery/outbox.js';
 import type { OutboxMessage } from '../../src/delivery/outbox-entry.js';
+import { StoreQueue } from '../../src/delivery/store-queue.js';
 import type { KeyValueStore } from '../../src/domain/store.js';
 import { collectLog, ManualTime, tick } from './support/world.js';
 
@@ -20,8 +21,10 @@ function bench(
   const full: Array<{ full: boolean; shedAlerts: number }> = [];
   const { log, lines } = collectLog();
   let slots = Number.POSITIVE_INFINITY;
+  const queue = new StoreQueue(store, time, log);
   const outbox = new Outbox({
     store,
+    queue,
     clock: time,
     timers: time,
     settings: { maxBytes: 1_000_000, maxAgeMs: 3_600_000, replayPerSecond: 10, ...over },
@@ -43,6 +46,10 @@ function bench(
   });
   return {
     outbox,
+    stop: async () => {
+      outbox.stop();
+      await queue.stop();
+    },
     sent,
     full,
     lines,
@@ -351,11 +358,11 @@ describe('bounds', () => {
   });
 
   test('stop leaves no timer behind', async () => {
-    const { outbox, time, up } = bench();
+    const { outbox, stop, time, up } = bench();
     await outbox.load();
     for (let n = 1; n <= 30; n++) outbox.add(message(n));
     up();
-    await outbox.stop();
+    await stop();
     expect(time.timers).toBe(0);
   });
 });
