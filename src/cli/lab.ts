@@ -12,6 +12,7 @@ import {
   say,
   type TrainArguments,
 } from './lab/model.js';
+import { personalizeCommand } from './lab/personalize.js';
 import { rhythmRr } from './lab/rhythm-rr.js';
 
 /** The models that the lab makes. */
@@ -92,6 +93,7 @@ export function labCommand(): Command {
       of(options).evaluate(folder, options),
     );
   lab.addCommand(convertCommand());
+  lab.addCommand(personalizeCommand());
   return lab;
 }
 

@@ -1,0 +1,2 @@
+export { PersonalizeError } from './error.js';
+export { type OwnRecording, type PersonalizeOptions, type PersonalizeResult, personalize } from './personalize.js';
