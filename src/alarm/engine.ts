@@ -1,9 +1,12 @@
 import type { AlarmSettings } from '../config/alarms.js';
 import type { AlertChange, AlertKind, Evidence, ModelRef } from '../domain/alert.js';
+import type { AnomalyVerdict } from '../domain/anomaly.js';
 import type { Beat, BeatScores } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
+import type { ModelSlot } from '../domain/inference.js';
 import type { Quality } from '../domain/quality.js';
 import type { Rhythm } from '../domain/rhythm.js';
+import type { ShockableVerdict } from '../domain/shockable.js';
 import { type CommandResult, Lifecycle } from './lifecycle.js';
 import type { Peers, Witness } from './peers.js';
 import type { DeviceCondition, InferenceCondition, Rule } from './rule.js';
@@ -35,8 +38,8 @@ export interface AlarmEngineOptions {
   newId(): string;
   /** The waveform of a stretch of stream time as evidence, where there is one. */
   capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
-  /** The model behind alerts of this kind. */
-  modelInfo(kind: AlertKind): ModelRef | null;
+  /** The model behind alerts of this kind; the one in `slot`, where that is told. */
+  modelInfo(kind: AlertKind, slot?: ModelSlot): ModelRef | null;
   /** Other sensors on the same person; left out where there are none. */
   readonly peers?: Peers | undefined;
   /** Hears what reaches this engine from elsewhere than the sensor's own data, before it is acted on. */
@@ -72,7 +75,7 @@ export class AlarmEngine {
       emit: (change) => options.emit(change),
       newId: () => options.newId(),
       capture: (fromMs, toMs) => options.capture(fromMs, toMs),
-      modelInfo: (kind) => options.modelInfo(kind),
+      modelInfo: (kind, slot) => options.modelInfo(kind, slot),
       peers: options.peers,
     });
   }
@@ -103,6 +106,20 @@ export class AlarmEngine {
     if (!this.view.advance(rhythm.tMs)) return;
     this.view.setRhythm(rhythm);
     for (const rule of this.rules) rule.rhythm?.(rhythm, this.view);
+    this.lifecycle.evaluate();
+  }
+
+  /** What the shockable model says of the last seconds of the signal. */
+  shockable(verdict: ShockableVerdict): void {
+    if (!this.view.advance(verdict.tMs)) return;
+    for (const rule of this.rules) rule.shockable?.(verdict, this.view);
+    this.lifecycle.evaluate();
+  }
+
+  /** How far the last intervals depart from this person's usual. */
+  anomaly(verdict: AnomalyVerdict): void {
+    if (!this.view.advance(verdict.tMs)) return;
+    for (const rule of this.rules) rule.anomaly?.(verdict, this.view);
     this.lifecycle.evaluate();
   }
 

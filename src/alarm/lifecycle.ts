@@ -9,6 +9,7 @@ import type {
   SensorWord,
 } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
+import type { ModelSlot } from '../domain/inference.js';
 import { OpenAlert, restoreAlert } from './open-alert.js';
 import { heldBackBy, type Peers } from './peers.js';
 import { type Finding, type Rule, round1 } from './rule.js';
@@ -46,7 +47,7 @@ export interface LifecycleOptions {
   emit(change: AlertChange): void;
   newId(): string;
   capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
-  modelInfo(kind: AlertKind): ModelRef | null;
+  modelInfo(kind: AlertKind, slot?: ModelSlot): ModelRef | null;
   readonly peers?: Peers | undefined;
 }
 
@@ -187,7 +188,7 @@ export class Lifecycle {
       if (slot.standing) this.close(slot, 'subsumed', { by: higher.rule.kind });
       return;
     }
-    const usable = rule.needs === 'nothing' || view.signalGood;
+    const usable = this.has(rule.needs);
     const state = usable ? rule.state(view) : 'blind';
     if (state !== 'blind') slot.blindSinceMs = null;
     if (state !== 'absent') slot.absentSinceMs = null;
@@ -234,6 +235,11 @@ export class Lifecycle {
     this.raise(slot, finding);
   }
 
+  private has(needs: Rule['needs']): boolean {
+    const { view } = this.options;
+    return needs === 'nothing' || (needs === 'contact' ? view.hasContact : view.signalGood);
+  }
+
   private raise(slot: Slot, finding: Finding): void {
     const { sensor, view, settings } = this.options;
     const { nowMs } = view;
@@ -249,7 +255,7 @@ export class Lifecycle {
       onsetMs,
       raisedMs: nowMs,
       values: finding.values,
-      evidence: rule.needs === 'good-signal' ? this.evidence(onsetMs) : {},
+      evidence: rule.needs !== 'nothing' ? this.evidence(onsetMs) : {},
       model: this.model(rule.kind, finding),
     });
     alert.updateIntervalMs = settings.updates.firstAfterMs;
@@ -334,7 +340,7 @@ export class Lifecycle {
 
   private model(kind: AlertKind, finding: Finding): ModelRef | null {
     if (finding.score === undefined) return null;
-    const info = this.options.modelInfo(kind);
+    const info = this.options.modelInfo(kind, finding.slot);
     return info ? { ...info, score: finding.score } : null;
   }
 

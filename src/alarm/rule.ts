@@ -1,7 +1,10 @@
 import type { AlertKind, AlertValues } from '../domain/alert.js';
+import type { AnomalyVerdict } from '../domain/anomaly.js';
 import type { Beat, BeatScores } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
+import type { ModelSlot } from '../domain/inference.js';
 import type { Rhythm } from '../domain/rhythm.js';
+import type { ShockableVerdict } from '../domain/shockable.js';
 import type { AlarmView } from './view.js';
 
 /**
@@ -21,6 +24,8 @@ export interface Finding {
   readonly values: AlertValues;
   /** Score of the model, where one decided. */
   readonly score?: number;
+  /** Which model that was, where it is not the kind's usual one. */
+  readonly slot?: ModelSlot;
 }
 
 /**
@@ -29,8 +34,8 @@ export interface Finding {
  */
 export interface Rule {
   readonly kind: AlertKind;
-  /** A rule that needs good signal is not asked while there is none. */
-  readonly needs: 'good-signal' | 'nothing';
+  /** A rule is not asked while what it needs is missing: good signal, or any signal from a sensor on the body. */
+  readonly needs: 'good-signal' | 'contact' | 'nothing';
   /** How long the rule must say `absent` before its alert ends. */
   readonly clearMs: number;
   /** A beat, after it entered `view.beats`. */
@@ -38,6 +43,8 @@ export interface Rule {
   /** The model's word on an earlier beat, after it entered `view.beats`. */
   scores?(beat: Beat, scores: BeatScores, view: AlarmView): void;
   rhythm?(rhythm: Rhythm, view: AlarmView): void;
+  anomaly?(verdict: AnomalyVerdict, view: AlarmView): void;
+  shockable?(verdict: ShockableVerdict, view: AlarmView): void;
   inference?(tMs: StreamMs, condition: InferenceCondition, reason: string): void;
   device?(tMs: StreamMs, condition: DeviceCondition): void;
   state(view: AlarmView): RuleState;

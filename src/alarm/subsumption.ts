@@ -14,6 +14,18 @@ const EXPLAINED_BY: Partial<Record<AlertKind, readonly AlertKind[]>> = {
   pause: ['ventricular-fibrillation', 'asystole'],
   'atrial-fibrillation': ['ventricular-fibrillation'],
   'frequent-ectopy': ['ventricular-fibrillation', 'ventricular-tachycardia', 'atrial-fibrillation'],
+  anomaly: [
+    'ventricular-fibrillation',
+    'ventricular-tachycardia',
+    'asystole',
+    'extreme-tachycardia',
+    'extreme-bradycardia',
+    'tachycardia',
+    'bradycardia',
+    'pause',
+    'atrial-fibrillation',
+    'frequent-ectopy',
+  ],
   'contact-off': ['no-data'],
   'poor-signal': ['no-data', 'contact-off'],
 };

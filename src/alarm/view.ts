@@ -60,6 +60,12 @@ export class AlarmView {
     return this.goodSinceMs !== null && !this.linkSilent && this.nowMs - this.dataUntilMs <= this.settings.staleMs;
   }
 
+  /** Signal of whatever worth from a sensor on the body, with no hole up to now. */
+  get hasContact(): boolean {
+    const off = this.quality === 'contact-off' || this.quality === 'none';
+    return !off && !this.linkSilent && this.nowMs - this.dataUntilMs <= this.settings.staleMs;
+  }
+
   get lastBeatMs(): StreamMs {
     return this.beats.length > 0 ? this.beats.tMs(0) : Number.NEGATIVE_INFINITY;
   }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { anomalyRr } from './lab/anomaly-rr.js';
 import { beatEcg } from './lab/beat-ecg.js';
 import { convertCommand } from './lab/convert.js';
 import {
@@ -14,9 +15,14 @@ import {
 } from './lab/model.js';
 import { personalizeCommand } from './lab/personalize.js';
 import { rhythmRr } from './lab/rhythm-rr.js';
+import { shockableEcg } from './lab/shockable-ecg.js';
 
 /** The models that the lab makes. */
-const MODELS: Readonly<Record<string, LabModel>> = { 'beat-ecg': beatEcg, 'rhythm-rr': rhythmRr };
+const MODELS: Readonly<Record<string, LabModel>> = {
+  'beat-ecg': beatEcg,
+  'rhythm-rr': rhythmRr,
+  'shockable-ecg': shockableEcg,
+};
 
 type WithModel<Options extends DataOptions> = Options & { readonly model: string };
 

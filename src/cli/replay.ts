@@ -8,7 +8,7 @@ import { loadConfig } from '../config/load.js';
 import { configSchema } from '../config/schema.js';
 import { BeatClassifier } from '../daemon/beat-classifier.js';
 import { createModels } from '../daemon/models.js';
-import { modelInfoOf, rhythmModelOf } from '../daemon/station.js';
+import { anomalyModelOf, modelInfoOf, rhythmModelOf, shockableModelOf } from '../daemon/station.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import type { CaptureContent } from '../sensor/capture/container.js';
 import { collectOption, nameAndValue, positive } from './arguments.js';
@@ -111,7 +111,9 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
                 })
             : null,
         rhythmModel: models.port.state() === 'ready' ? rhythmModelOf(models) : null,
-        modelInfo: (kind) => modelInfoOf(models, kind),
+        shockableModel: models.port.state() === 'ready' ? shockableModelOf(models) : null,
+        anomalyModel: models.port.state() === 'ready' ? anomalyModelOf(models) : null,
+        modelInfo: (kind, slot) => modelInfoOf(models, kind, slot),
         stages,
         speed: options.speed,
         write: (line) => out.write(line),

@@ -113,6 +113,27 @@ export const alarmSettingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('No beat although the contact is good.'),
+  'ventricular-fibrillation': z
+    .strictObject({
+      ...common('high'),
+      on: share(0.8, "Score of the shockable model above which a second's verdict counts."),
+      off: share(0.5, 'Score below which the evidence is gone.'),
+      verdicts: z
+        .number()
+        .int()
+        .min(1)
+        .max(60)
+        .default(3)
+        .describe('Verdicts in a row, one a second, each on the last 4 s.'),
+      poorOn: share(0.95, 'As `on`, where the signal is doubtful.'),
+      poorVerdicts: z.number().int().min(1).max(60).default(6).describe('As `verdicts`, where the signal is doubtful.'),
+      clearMs: durationMs(5_000, HOUR_MS, 'How long the verdicts must be others before the alert ends, ms.'),
+    })
+    .refine((s) => s.off <= s.on && s.on <= s.poorOn, { path: ['on'], message: 'must lie between `off` and `poorOn`' })
+    .prefault({})
+    .describe(
+      'The ventricles fibrillate or flutter; needs the shockable model. Its scores and verdicts hold for fast ventricular tachycardia, too.',
+    ),
   'ventricular-tachycardia': z
     .strictObject({
       ...common('high'),
@@ -243,6 +264,26 @@ export const alarmSettingsSchema = z.strictObject({
     .prefault({})
     .describe('Many ectopic beats; needs the beat model.'),
 
+  anomaly: z
+    .strictObject({
+      ...common('low'),
+      on: z
+        .number()
+        .min(0.1)
+        .max(20)
+        .default(1.5)
+        .describe(
+          "Departure above which the evidence counts, in units of what this person's normal rhythm reaches once in a hundred looks.",
+        ),
+      off: z.number().min(0.1).max(20).default(1).describe('Departure below which the evidence is gone.'),
+      sustainMs: durationMs(60_000, HOUR_MS, 'Every look must be above `on` for this long, ms.'),
+      clearMs: durationMs(120_000, HOUR_MS, 'Looks must be below `off` for this long before the alert ends, ms.'),
+    })
+    .refine((s) => s.off <= s.on, { path: ['off'], message: 'must not be above `on`' })
+    .prefault({})
+    .describe(
+      "A rhythm that departs from this person's own usual, whatever it is called; needs the anomaly model and a quarter of an hour of this person's rhythm.",
+    ),
   'no-data': z
     .strictObject({
       ...common('medium'),

@@ -20,6 +20,22 @@ export const inferenceSchema = z.strictObject({
         .describe(
           'Bundle that judges the rhythm of RR intervals: the name of a shipped model, or a folder; null leaves it to a rule (sample entropy).',
         ),
+      shockable: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe(
+          'Bundle that looks for ventricular fibrillation and fast tachycardia in every ECG: the name of a shipped model, or a folder; null runs without one.',
+        ),
+      anomaly: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe(
+          "Bundle that looks for departures from a person's own usual rhythm: the name of a shipped model, or a folder; null runs without one.",
+        ),
     })
     .prefault({})
     .describe('The model bundles in use, by what they are for.'),

@@ -16,6 +16,7 @@ import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
 import { AlarmDesk } from './alarm-desk.js';
 import { alertsCsv, parseAlertQuery } from './alert-query.js';
+import { keepBaselines, restoreBaseline } from './baselines.js';
 import { carryOut } from './commands.js';
 import type { FlightShelf } from './flight/shelf.js';
 import { type HealthInputs, healthOf, type Readiness, readiness } from './health.js';
@@ -54,6 +55,9 @@ const VITALS_MS = 1000;
 const HEALTH_MS = 30_000;
 /** Alerts the dashboard begins with. */
 const SHOWN_ALERTS = 100;
+
+/** What was learnt of a person is worth a write this often: a power cut costs no more. */
+const BASELINE_MS = 600_000;
 
 /**
  * The daemon: the only place that knows all stations. Builds one pipeline per sensor, joins them to the store, the
@@ -150,6 +154,7 @@ export class Daemon {
     this.every(VITALS_MS, () => this.showVitals());
     this.every(HEALTH_MS, () => this.publishHealth());
     this.every(ROTATE_MS, () => this.rotateLatency());
+    this.every(BASELINE_MS, () => void this.keepBaselines());
     const { roundEveryMs } = this.systemd;
     if (roundEveryMs) this.every(roundEveryMs, () => this.systemd.round(this.watchdog.verdict(), this.nowMs()));
     this.systemd.ready();
@@ -165,6 +170,7 @@ export class Daemon {
     for (const cancel of [...this.cancels.splice(0), this.cancelTrace]) cancel();
     await Promise.all([...this.stations.values()].map((station) => station.runtime.stop()));
     await this.models.stop();
+    await this.keepBaselines();
     await this.delivery.stop();
     await this.web?.close();
     await this.flights?.settled();
@@ -234,15 +240,25 @@ export class Daemon {
     });
     this.stations.set(station.name, station);
     await this.desk.restore(station.name, station.alarms);
+    await restoreBaseline(this.store, station, this.outside.log);
+  }
+
+  private keepBaselines(): Promise<void> {
+    return keepBaselines(this.store, [...this.stations.values()], this.outside.log);
   }
 
   private inferenceChanged(): void {
-    if (!this.models.beat && !this.models.reason) return;
+    if (!this.hasEcgModel && !this.models.reason) return;
     this.tellAlarmsOfInference();
     this.delivery.about(this.about());
     this.publishHealth();
     // At once: a host that hangs is back within a second, and who looks at the page shall see that it was away.
     this.showHealth(this.healthInputs());
+  }
+
+  /** Whether a model looks at ECGs: only then does its absence leave something unseen. */
+  private get hasEcgModel(): boolean {
+    return this.models.beat !== null || this.models.shockable !== null;
   }
 
   private tellAlarmsOfInference(): void {
@@ -278,7 +294,7 @@ export class Daemon {
 
   private showVitals(): void {
     this.heartbeats.look();
-    if (this.models.beat) this.tellAlarmsOfInference();
+    if (this.hasEcgModel) this.tellAlarmsOfInference();
     this.tellAlarmsOfDevice();
     for (const { name, person, vitals, runtime } of this.stations.values()) {
       const worn = this.persons.vitals(person);

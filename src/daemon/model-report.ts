@@ -4,14 +4,17 @@ import type { Models } from './models.js';
 
 /** What runs here: version, models, published limits. */
 export function aboutOf(version: string, models: Models, { alarms, inference }: Config) {
-  const { beat, rhythm, port } = models;
+  const { beat, rhythm, shockable, anomaly, port } = models;
   const info = beat && port.info(beat.name);
-  const rhythmInfo = rhythm && port.info(rhythm.name);
+  const others = [rhythm, shockable, anomaly].flatMap((model) => {
+    const info = model && port.info(model.name);
+    return model && info ? [{ ...info, bundle: models.bundleOf?.(model.name) }] : [];
+  });
   return {
     version,
     models: [
       ...(info ? [{ ...info, bundle: models.bundleOf?.('beat'), trials: models.trials(), note: models.note }] : []),
-      ...(rhythmInfo ? [{ ...rhythmInfo, bundle: models.bundleOf?.('rhythm') }] : []),
+      ...others,
     ],
     inference: { state: models.condition(), reason: models.reason, note: models.note },
     limits: {

@@ -1,13 +1,15 @@
 import type { Logger } from 'pino';
 import type { InferenceSettings } from '../config/inference.js';
-import type { InferencePort } from '../domain/inference.js';
+import { type InferencePort, MODEL_SLOTS, type ModelSlot } from '../domain/inference.js';
 import type { StageRecorder } from '../domain/stage.js';
 import type { Manifest } from '../inference/bundle/manifest.js';
 import { RUNTIMES, type VariantTrial } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import type { InferenceStats } from '../inference/stats.js';
+import { parseAnomalyPreprocessing } from '../inference/windows/anomaly-rr.js';
 import { parsePreprocessing } from '../inference/windows/beat-ecg.js';
 import { parseRhythmPreprocessing } from '../inference/windows/rhythm-rr.js';
+import { parseShockablePreprocessing } from '../inference/windows/shockable-ecg.js';
 import { bundleFolders, type ChosenBundle, chooseBundle, shortName } from './bundle-choice.js';
 
 export { bundleFolder, SHIPPED_MODELS } from './bundle-choice.js';
@@ -22,7 +24,8 @@ export interface SlotModel<Slot extends string> {
 
 export type BeatModel = SlotModel<'beat'>;
 export type RhythmModel = SlotModel<'rhythm'>;
-type SlotName = 'beat' | 'rhythm';
+export type ShockableModel = SlotModel<'shockable'>;
+export type AnomalyModel = SlotModel<'anomaly'>;
 
 /**
  * What became of a look for other bundles. `unchanged`: the same ones are wanted. `swapped`: others run now, and no
@@ -41,6 +44,10 @@ export interface Models {
   readonly beat: BeatModel | null;
   /** null: none is wanted, or its bundle was refused; a rule stands in for it. */
   readonly rhythm: RhythmModel | null;
+  /** null: none is wanted, or its bundle was refused; then nothing sees fibrillation. */
+  readonly shockable: ShockableModel | null;
+  /** null: none is wanted, or its bundle was refused; then nobody's own usual is known. */
+  readonly anomaly: AnomalyModel | null;
   readonly port: InferencePort;
   /** Why a model that is wanted does not answer, for a person; empty while all is well or nothing is wanted. */
   readonly reason: string;
@@ -62,8 +69,12 @@ export interface Models {
 }
 
 /** A bundle whose constants do not fit our windows is refused at the start, not at the first beat. */
-const PREPROCESSING = { beat: parsePreprocessing, rhythm: parseRhythmPreprocessing } as const;
-const SLOTS = ['beat', 'rhythm'] as const;
+const PREPROCESSING = {
+  beat: parsePreprocessing,
+  rhythm: parseRhythmPreprocessing,
+  shockable: parseShockablePreprocessing,
+  anomaly: parseAnomalyPreprocessing,
+} as const;
 
 /** Counters that go on when a host of other models takes over. */
 const COUNTERS = [
@@ -73,7 +84,7 @@ const COUNTERS = [
 
 /** Bundles by slot, the host that runs them, and why others were passed over. */
 interface Serving {
-  readonly bundles: ReadonlyMap<SlotName, ChosenBundle>;
+  readonly bundles: ReadonlyMap<ModelSlot, ChosenBundle>;
   readonly runner: InferenceRunner;
   /** Slots that are wanted and have no bundle at all. */
   readonly missing: readonly string[];
@@ -100,6 +111,8 @@ export async function createModels(
 class RunningModels implements Models {
   beat: BeatModel | null = null;
   rhythm: RhythmModel | null = null;
+  shockable: ShockableModel | null = null;
+  anomaly: AnomalyModel | null = null;
   readonly port: InferencePort = {
     infer: (slot, inputs) => this.runner.infer(slot, inputs),
     state: () => this.runner.state(),
@@ -127,6 +140,8 @@ class RunningModels implements Models {
     for (const reason of missing) this.log.error(`a model is refused: ${reason}`);
     if (bundles.has('beat')) this.beat = this.slot('beat');
     if (bundles.has('rhythm')) this.rhythm = this.slot('rhythm');
+    if (bundles.has('shockable')) this.shockable = this.slot('shockable');
+    if (bundles.has('anomaly')) this.anomaly = this.slot('anomaly');
   }
 
   get reason(): string {
@@ -159,7 +174,7 @@ class RunningModels implements Models {
   }
 
   bundleOf(slot: string): string | null {
-    const bundle = this.serving.bundles.get(slot as SlotName);
+    const bundle = this.serving.bundles.get(slot as ModelSlot);
     return bundle ? shortName(bundle.folder) : null;
   }
 
@@ -184,13 +199,13 @@ class RunningModels implements Models {
   async refresh(): Promise<ModelRefresh> {
     this.unfit.clear();
     const next = await this.plan();
-    const folders = ({ bundles }: Serving) => SLOTS.map((slot) => bundles.get(slot)?.folder ?? null);
+    const folders = ({ bundles }: Serving) => MODEL_SLOTS.map((slot) => bundles.get(slot)?.folder ?? null);
     this.refusal = next.passedOver.join('; ');
     if (JSON.stringify(folders(next)) === JSON.stringify(folders(this.serving))) {
       this.onState();
       return this.refusal ? { outcome: 'refused', says: this.refusal } : { outcome: 'unchanged', says: '' };
     }
-    if (SLOTS.some((slot) => next.bundles.has(slot) !== this.serving.bundles.has(slot)))
+    if (MODEL_SLOTS.some((slot) => next.bundles.has(slot) !== this.serving.bundles.has(slot)))
       return { outcome: 'restart', says: 'a model came or went' };
     next.runner.start();
     await next.runner.settled();
@@ -220,7 +235,7 @@ class RunningModels implements Models {
   }
 
   /** A slot's model as it is at any moment. */
-  private slot<Slot extends SlotName>(name: Slot): SlotModel<Slot> {
+  private slot<Slot extends ModelSlot>(name: Slot): SlotModel<Slot> {
     const manifest = (): Manifest => (this.serving.bundles.get(name) as ChosenBundle).manifest;
     return {
       name,
@@ -236,10 +251,10 @@ class RunningModels implements Models {
   /** What is wanted now, with a host of its own that is not started yet. */
   private async plan(): Promise<Serving> {
     const { models, runtime, trustedKeys, ...rest } = this.settings;
-    const bundles = new Map<SlotName, ChosenBundle>();
+    const bundles = new Map<ModelSlot, ChosenBundle>();
     const missing: string[] = [];
     const passedOver: string[] = [];
-    for (const slot of SLOTS) {
+    for (const slot of MODEL_SLOTS) {
       const wanted = models[slot];
       if (wanted === null) continue;
       const folders = await bundleFolders(wanted, this.stateDir);
@@ -280,11 +295,11 @@ class RunningModels implements Models {
   /** Notes bundles that the host refused. @returns whether another one is left for each of them */
   private setAside({ bundles, runner }: Serving): boolean {
     const refused = [...runner.refusals].filter(([slot]) => {
-      const bundle = bundles.get(slot as SlotName);
+      const bundle = bundles.get(slot as ModelSlot);
       return bundle && !this.unfit.has(bundle.folder);
     });
     for (const [slot, reason] of refused)
-      this.unfit.set((bundles.get(slot as SlotName) as ChosenBundle).folder, reason);
+      this.unfit.set((bundles.get(slot as ModelSlot) as ChosenBundle).folder, reason);
     return this.stateDir !== undefined && refused.length > 0;
   }
 }

@@ -5,11 +5,14 @@ import type { StreamMs } from '../domain/clock.js';
 import type { Quality } from '../domain/quality.js';
 import type { Carries, DropReason, ReadingSink } from '../domain/reading.js';
 import type { Rhythm } from '../domain/rhythm.js';
+import type { ShockableVerdict } from '../domain/shockable.js';
 import type { StageRecorder } from '../domain/stage.js';
 import type { SampleClock } from '../sensor/sample-clock.js';
+import type { AnomalyPath } from './anomaly-path.js';
 import type { BeatClassifier } from './beat-classifier.js';
 import { type BeatPath, createBeatPath } from './beat-paths.js';
 import { type RhythmModelUse, RhythmPath } from './rhythm-path.js';
+import { type ShockableModelUse, ShockablePath } from './shockable-path.js';
 import { TraceRing } from './trace-ring.js';
 
 /** What a pipeline tells whoever shows, publishes or prints. Every member is called synchronously. */
@@ -18,6 +21,7 @@ export interface PipelineListener {
   /** Follows its `beat`, in the order of beats; null where the model gave no answer. */
   classified?(beat: Beat, scores: BeatScores | null): void;
   rhythm?(rhythm: Rhythm): void;
+  shockable?(verdict: ShockableVerdict): void;
   quality?(quality: Quality): void;
   /** Waveform samples as decoded, for a live trace. The array is reused. */
   samples?(values: Float32Array, count: number, firstSample: number): void;
@@ -38,6 +42,10 @@ export interface PipelineOptions {
   readonly classifier: BeatClassifier | null;
   /** The model that judges the rhythm; the rule does where it is left out. */
   readonly rhythmModel?: RhythmModelUse | null;
+  /** The model that looks for fibrillation in an ECG; nothing does where it is left out. */
+  readonly shockableModel?: ShockableModelUse | null;
+  /** What knows the person's usual rhythm; nothing does where it is left out. */
+  readonly anomalyPath?: AnomalyPath | null;
   readonly stages: StageRecorder;
   /** Monotonic milliseconds, for measuring how long stages take. */
   readonly nowMs: () => number;
@@ -70,6 +78,9 @@ export class Pipeline implements ReadingSink {
   private heard = false;
   private readonly path: BeatPath;
   private readonly rhythmPath: RhythmPath;
+  private readonly shockablePath: ShockablePath | null;
+  /** A field of its own: the flight recorder keeps what is in fields. */
+  private readonly anomalyPath: AnomalyPath | null;
   private readonly trace: TraceRing | null;
   private currentQuality: Quality = { tMs: 0, state: 'none', reasons: ['starting'] };
 
@@ -81,6 +92,19 @@ export class Pipeline implements ReadingSink {
       causeMs: () => this.cause,
       onRhythm: (rhythm, causeMs) => this.onRhythm(rhythm, causeMs),
     });
+    this.anomalyPath = options.anomalyPath ?? null;
+    const { shockableModel: shockable } = options;
+    this.shockablePath =
+      shockable && carries.waveform?.kind === 'ecg'
+        ? new ShockablePath({
+            rateHz,
+            model: shockable,
+            timeOf: (sample) => options.sampleClock.timeOf(sample),
+            touching: () => this.currentQuality.state !== 'contact-off',
+            causeMs: () => this.cause,
+            onVerdict: (verdict, causeMs) => this.onVerdict(verdict, causeMs),
+          })
+        : null;
     this.path = createBeatPath({
       carries,
       rateHz,
@@ -88,7 +112,10 @@ export class Pipeline implements ReadingSink {
       detect: options.detect ?? true,
       onBeat: (beat) => this.onBeat(beat),
       onQuality: (quality) => this.onQuality(quality),
-      onDeviceHeartRate: (tMs, hrBpm) => alarms.deviceHeartRate(tMs, hrBpm),
+      onDeviceHeartRate: (tMs, hrBpm) => {
+        alarms.deviceHeartRate(tMs, hrBpm);
+        if (!carriesBeats(carries)) this.anomalyPath?.rate(hrBpm, tMs);
+      },
     });
     options.classifier?.onScores((beat, scores, causeMs) => this.onScores(beat, scores, causeMs));
   }
@@ -158,6 +185,8 @@ export class Pipeline implements ReadingSink {
   async settled(): Promise<void> {
     await this.options.classifier?.settled();
     await this.rhythmPath.settled();
+    await this.shockablePath?.settled();
+    await this.anomalyPath?.settled();
   }
 
   /** A beat known beforehand, at this sample (replay with `detect: false`); to be given soon after the sample itself. */
@@ -188,6 +217,7 @@ export class Pipeline implements ReadingSink {
     this.sampleCount += samples;
     this.path.skip(samples);
     this.options.classifier?.skip(samples);
+    this.shockablePath?.skip(samples);
     this.trace?.push(Number.NaN);
     this.breakSignal(this.arrivedAtMs);
   }
@@ -262,6 +292,7 @@ export class Pipeline implements ReadingSink {
       this.lastValue = value;
       this.trace?.push(value);
       classifier?.push(value);
+      this.shockablePath?.push(value);
       this.path.sample(value, valid);
       this.sampleCount++;
     }
@@ -272,7 +303,9 @@ export class Pipeline implements ReadingSink {
     this.touching = null;
     this.path.gap(tMs);
     this.options.classifier?.gap();
+    this.shockablePath?.gap();
     this.rhythmPath.gap();
+    this.anomalyPath?.gap();
   }
 
   private onBeat(beat: Beat): void {
@@ -281,7 +314,9 @@ export class Pipeline implements ReadingSink {
     listener.beat?.(beat);
     alarms.beat(beat);
     stages.record('alarm', nowMs() - start);
-    this.rhythmPath.beat(beat, this.currentQuality.state === 'good');
+    const good = this.currentQuality.state === 'good';
+    this.rhythmPath.beat(beat, good);
+    this.anomalyPath?.beat(beat, good);
     if (classifier) classifier.beat(beat);
     else listener.classified?.(beat, null);
   }
@@ -302,9 +337,22 @@ export class Pipeline implements ReadingSink {
     this.cause = before;
   }
 
+  private onVerdict(verdict: ShockableVerdict, causeMs: StreamMs | null): void {
+    const before = this.cause;
+    this.cause = causeMs;
+    this.options.listener.shockable?.(verdict);
+    this.options.alarms.shockable(verdict);
+    this.cause = before;
+  }
+
   private onQuality(quality: Quality): void {
     this.currentQuality = quality;
     this.options.listener.quality?.(quality);
     this.options.alarms.quality(quality);
   }
+}
+
+/** A sensor that shows beats or intervals is judged by them, and not by the rate it tells beside them. */
+function carriesBeats({ waveform, rr, beatFlags }: Carries): boolean {
+  return waveform !== null || rr || beatFlags;
 }

@@ -8,11 +8,13 @@ import type { Link } from '../sensor/links/link.js';
 import { ArrivalSampleClock, exactSampleClock, RateMeter } from '../sensor/sample-clock.js';
 import { LinkSupervisor } from '../sensor/supervisor.js';
 import type { Metrics } from '../watch/metrics.js';
+import type { AnomalyPath } from './anomaly-path.js';
 import type { BeatClassifier } from './beat-classifier.js';
 import type { FlightRecorder } from './flight/recorder.js';
 import { ForwardingSink } from './forwarding-sink.js';
 import { Pipeline, type PipelineListener } from './pipeline.js';
 import type { RhythmModelUse } from './rhythm-path.js';
+import type { ShockableModelUse } from './shockable-path.js';
 import { rateProblem } from './waveform-rate.js';
 
 export interface SensorRuntimeOptions {
@@ -24,6 +26,10 @@ export interface SensorRuntimeOptions {
   readonly createClassifier: (rateHz: number, causeMs: () => StreamMs | null) => BeatClassifier | null;
   /** The model that judges the rhythm; null leaves it to the rule. */
   readonly rhythmModel: RhythmModelUse | null;
+  /** The model that looks for fibrillation; null: nothing does. */
+  readonly shockableModel: ShockableModelUse | null;
+  /** Looks for departures from the person's usual; null: nothing does. */
+  readonly anomalyPath: AnomalyPath | null;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
@@ -194,6 +200,8 @@ export class SensorRuntime {
       alarms,
       classifier: this.classifier,
       rhythmModel: this.options.rhythmModel,
+      shockableModel: this.options.shockableModel,
+      anomalyPath: this.options.anomalyPath,
       stages,
       nowMs: () => clock.monotonicMs(),
       listener,

@@ -5,25 +5,29 @@ import type { SensorSettings } from '../config/sensors.js';
 import type { AlertChange, AlertKind } from '../domain/alert.js';
 import type { BeatClass } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
-import type { InferencePort, ModelInfo } from '../domain/inference.js';
+import type { InferencePort, ModelInfo, ModelSlot } from '../domain/inference.js';
 import type { Carries } from '../domain/reading.js';
 import type { StageRecorder } from '../domain/stage.js';
 import { findFormat } from '../sensor/formats/registry.js';
 import type { EventStream } from '../watch/event-stream.js';
 import type { Metrics } from '../watch/metrics.js';
+import { type AnomalyModelUse, AnomalyPath } from './anomaly-path.js';
 import { BeatClassifier } from './beat-classifier.js';
 import type { Outside } from './daemon.js';
 import { flightBuild, flightModels } from './flight/build.js';
 import { FlightRecorder } from './flight/recorder.js';
-import type { Models } from './models.js';
+import type { Models, SlotModel } from './models.js';
 import type { Persons } from './persons.js';
 import type { RhythmModelUse } from './rhythm-path.js';
 import { SensorRuntime } from './sensor-runtime.js';
+import type { ShockableModelUse } from './shockable-path.js';
 import { TraceFeed } from './trace-feed.js';
 import { VitalsBook } from './vitals.js';
 
 /** Alarms that rest on a model's word, and so name it. */
-const MODEL_KINDS: Partial<Record<AlertKind, 'beat' | 'rhythm'>> = {
+const MODEL_KINDS: Partial<Record<AlertKind, ModelSlot>> = {
+  'ventricular-fibrillation': 'shockable',
+  anomaly: 'anomaly',
   'ventricular-tachycardia': 'beat',
   'frequent-ectopy': 'beat',
   'atrial-fibrillation': 'rhythm',
@@ -64,6 +68,8 @@ export class Station {
   readonly carries: Carries;
   readonly alarms: AlarmEngine;
   readonly runtime: SensorRuntime;
+  /** Knows what is usual of the person; null without a model. */
+  readonly anomalyPath: AnomalyPath | null;
   readonly vitals = new VitalsBook();
   /** The last beats, oldest first. */
   readonly recentBeats: ShownBeat[] = [];
@@ -94,9 +100,12 @@ export class Station {
       onTold: (call, ...args) => recorder?.told(call, ...args),
       newId: outside.newId,
       capture: (fromMs, toMs) => this.runtime.current?.capture(fromMs, toMs),
-      modelInfo: (kind) => modelInfoOf(models, kind),
+      modelInfo: (kind, slot) => modelInfoOf(models, kind, slot),
       peers: peers && recorder ? recorder.peers(peers) : peers,
     });
+    const anomalyModel = anomalyModelOf({ anomaly: models.anomaly, port: this.inference });
+    this.anomalyPath =
+      anomalyModel && new AnomalyPath({ model: anomalyModel, onVerdict: (verdict) => this.alarms.anomaly(verdict) });
     this.runtime = new SensorRuntime({
       settings,
       format,
@@ -104,6 +113,8 @@ export class Station {
       alarms: this.alarms,
       createClassifier: (rateHz, causeMs) => this.createClassifier(rateHz, causeMs),
       rhythmModel: rhythmModelOf({ rhythm: models.rhythm, port: this.inference }),
+      shockableModel: shockableModelOf({ shockable: models.shockable, port: this.inference }),
+      anomalyPath: this.anomalyPath,
       recorder,
       clock: outside.clock,
       timers: outside.timers,
@@ -210,22 +221,38 @@ export class Station {
   }
 }
 
-/** The model behind alerts of a kind; null where there is none or it does not run. */
-export function modelInfoOf(models: Pick<Models, 'beat' | 'rhythm' | 'port'>, kind: AlertKind): ModelInfo | null {
-  const slot = MODEL_KINDS[kind];
-  const model = slot ? models[slot] : null;
+/** The model behind alerts of a kind, or the one in `slot`; null where there is none or it does not run. */
+export function modelInfoOf(
+  models: Partial<Pick<Models, ModelSlot>> & Pick<Models, 'port'>,
+  kind: AlertKind,
+  slot = MODEL_KINDS[kind],
+): ModelInfo | null {
+  const model = slot && models[slot];
   return model ? models.port.info(model.name) : null;
 }
 
 /** The rhythm model for a pipeline; null where there is none. */
 export function rhythmModelOf({ rhythm, port }: Pick<Models, 'rhythm' | 'port'>): RhythmModelUse | null {
-  if (!rhythm) return null;
+  return rhythm && useOf(rhythm, port);
+}
+
+/** The shockable model for a pipeline; null where there is none. */
+export function shockableModelOf({ shockable, port }: Pick<Models, 'shockable' | 'port'>): ShockableModelUse | null {
+  return shockable && useOf(shockable, port);
+}
+
+/** The anomaly model for a person; null where there is none. */
+export function anomalyModelOf({ anomaly, port }: Pick<Models, 'anomaly' | 'port'>): AnomalyModelUse | null {
+  return anomaly && useOf(anomaly, port);
+}
+
+function useOf(model: SlotModel<ModelSlot>, inference: InferencePort) {
   return {
-    inference: port,
-    model: rhythm.name,
-    preprocessing: () => rhythm.preprocessing,
+    inference,
+    model: model.name,
+    preprocessing: () => model.preprocessing,
     get logitOffsets() {
-      return rhythm.logitOffsets;
+      return model.logitOffsets;
     },
   };
 }

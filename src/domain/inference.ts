@@ -1,6 +1,10 @@
 /** One model input, flattened row-major; shape and meaning are the manifest's. */
 export type ModelInputs = readonly Float32Array[];
 
+/** What a model is for: its place in the host. */
+export const MODEL_SLOTS = ['beat', 'rhythm', 'shockable', 'anomaly'] as const;
+export type ModelSlot = (typeof MODEL_SLOTS)[number];
+
 export type InferenceState = 'starting' | 'ready' | 'down';
 
 /** What is running, for `about`, `health` and the alerts that cite it. */

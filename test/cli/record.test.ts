@@ -167,6 +167,8 @@ describe('replay of a capture', () => {
       version: 'test',
       createClassifier: null,
       rhythmModel: null,
+      shockableModel: null,
+      anomalyModel: null,
       modelInfo: () => null,
       stages: { record() {} },
       speed: null,

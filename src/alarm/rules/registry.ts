@@ -1,6 +1,7 @@
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { AlertKind, AlertPriority } from '../../domain/alert.js';
 import type { Rule } from '../rule.js';
+import { Anomaly } from './anomaly.js';
 import { Asystole } from './asystole.js';
 import { AtrialFibrillation } from './atrial-fibrillation.js';
 import { bradycardia } from './bradycardia.js';
@@ -16,6 +17,7 @@ import { OutboxFull } from './outbox-full.js';
 import { Pause } from './pause.js';
 import { PoorSignal } from './poor-signal.js';
 import { tachycardia } from './tachycardia.js';
+import { VentricularFibrillation } from './ventricular-fibrillation.js';
 import { VentricularTachycardia } from './ventricular-tachycardia.js';
 
 /** Kinds that have a rule here; each has a section of its name in the settings. */
@@ -29,7 +31,7 @@ interface Entry {
 }
 
 /**
- * All rules. `ventricular-fibrillation` and `anomaly` join here with the models that feed them. The order is that of
+ * All rules. The order is that of
  * evaluation: what explains other kinds (see subsumption.ts) stands before them.
  */
 const RULES: readonly Entry[] = [
@@ -40,11 +42,16 @@ const RULES: readonly Entry[] = [
   { kind: 'inference-slow', create: (s) => new InferenceSlow(s['inference-slow']) },
   { kind: 'outbox-full', create: (s) => new OutboxFull(s['outbox-full']) },
   { kind: 'clock-unsynced', create: (s) => new ClockUnsynced(s['clock-unsynced']) },
+  {
+    kind: 'ventricular-fibrillation',
+    needsBeats: true,
+    create: (s) => new VentricularFibrillation(s['ventricular-fibrillation']),
+  },
   { kind: 'asystole', needsBeats: true, create: (s) => new Asystole(s.asystole) },
   {
     kind: 'ventricular-tachycardia',
     needsBeats: true,
-    create: (s) => new VentricularTachycardia(s['ventricular-tachycardia']),
+    create: (s) => new VentricularTachycardia(s['ventricular-tachycardia'], s['ventricular-fibrillation']),
   },
   { kind: 'extreme-tachycardia', needsBeats: true, create: extremeTachycardia },
   { kind: 'extreme-bradycardia', needsBeats: true, create: extremeBradycardia },
@@ -53,6 +60,7 @@ const RULES: readonly Entry[] = [
   { kind: 'pause', needsBeats: true, create: (s) => new Pause(s.pause) },
   { kind: 'atrial-fibrillation', needsBeats: true, create: (s) => new AtrialFibrillation(s['atrial-fibrillation']) },
   { kind: 'frequent-ectopy', needsBeats: true, create: (s) => new FrequentEctopy(s['frequent-ectopy']) },
+  { kind: 'anomaly', create: (s) => new Anomaly(s.anomaly) },
 ];
 
 /** The rules that are enabled and make sense for this sensor, in the order of evaluation. */

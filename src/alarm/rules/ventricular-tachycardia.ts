@@ -1,8 +1,10 @@
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { Beat, BeatScores } from '../../domain/beat.js';
 import type { StreamMs } from '../../domain/clock.js';
+import type { ShockableVerdict } from '../../domain/shockable.js';
 import type { BeatHistory } from '../beats.js';
 import { type Finding, type Rule, type RuleState, round1, round3 } from '../rule.js';
+import { ShockableEvidence } from '../shockable-evidence.js';
 import type { AlarmView } from '../view.js';
 
 /** Without a classified beat for this long there is no evidence of anything: the model is away. */
@@ -12,10 +14,13 @@ const FRESH_MS = 10_000;
  * "5 or more ventricular beats with heart rate higher than 100 bpm": Clifford et al., The PhysioNet/Computing in
  * Cardiology Challenge 2015. Consecutive beats, every one from good signal and called ventricular by the model: a single
  * one never alarms. The rate is that of the intervals inside the run.
+ *
+ * A fast tachycardia of changing shape hides its beats from any detector: there the shockable model's word on the wave
+ * itself is as good, and then the rate is where its spectrum peaks.
  */
 export class VentricularTachycardia implements Rule {
   readonly kind = 'ventricular-tachycardia';
-  readonly needs = 'good-signal';
+  readonly needs = 'contact';
   readonly clearMs: number;
   /** A run was found since `state` was last asked. */
   private found = false;
@@ -28,8 +33,20 @@ export class VentricularTachycardia implements Rule {
   private rateBpm = 0;
   private score = 0;
 
-  constructor(private readonly settings: AlarmSettings['ventricular-tachycardia']) {
+  private readonly wave: ShockableEvidence;
+  /** What the last `present` rested on. */
+  private byWave = false;
+
+  constructor(
+    private readonly settings: AlarmSettings['ventricular-tachycardia'],
+    shockable: AlarmSettings['ventricular-fibrillation'],
+  ) {
     this.clearMs = settings.clearMs;
+    this.wave = new ShockableEvidence(shockable);
+  }
+
+  shockable(verdict: ShockableVerdict, view: AlarmView): void {
+    this.wave.take(verdict, view);
   }
 
   scores(beat: Beat, scores: BeatScores, view: AlarmView): void {
@@ -62,6 +79,14 @@ export class VentricularTachycardia implements Rule {
   }
 
   state(view: AlarmView): RuleState {
+    const byBeats = view.signalGood ? this.stateByBeats(view) : 'blind';
+    this.byWave = byBeats !== 'present' && this.wave.found(view) === 'vt';
+    if (this.byWave) return 'present';
+    if (byBeats === 'present' || this.wave.isStale(view)) return byBeats;
+    return this.wave.isRising || byBeats === 'holding' ? 'holding' : 'absent';
+  }
+
+  private stateByBeats(view: AlarmView): RuleState {
     if (this.found) {
       this.found = false;
       return 'present';
@@ -72,6 +97,15 @@ export class VentricularTachycardia implements Rule {
   }
 
   finding(): Finding {
+    if (this.byWave) {
+      const { onsetMs, ratePerMinute, score } = this.wave;
+      return {
+        onsetMs,
+        values: { rateBpm: Math.round(ratePerMinute), by: 'wave' },
+        score: round3(score),
+        slot: 'shockable',
+      };
+    }
     return {
       onsetMs: this.onsetMs,
       values: { beats: this.beats, rateBpm: round1(this.rateBpm) },
@@ -82,6 +116,7 @@ export class VentricularTachycardia implements Rule {
   reset(): void {
     this.found = false;
     this.running = false;
+    this.wave.reset();
   }
 }
 

@@ -1,8 +1,10 @@
 import type { AlertChange } from '../../domain/alert.js';
+import type { AnomalyVerdict } from '../../domain/anomaly.js';
 import type { Beat, BeatScores } from '../../domain/beat.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { Quality } from '../../domain/quality.js';
 import type { Rhythm } from '../../domain/rhythm.js';
+import type { ShockableVerdict } from '../../domain/shockable.js';
 import type { Annotation } from '../../lab/wfdb/index.js';
 import type { ReplaySource } from './source.js';
 
@@ -12,11 +14,16 @@ function share(value: number): number {
 
 const RHYTHM_AUX = { afib: '(AFIB', regular: '(N' } as const;
 
+/** A verdict of the shockable model is printed where it leaves this much or less to other rhythms. */
+const SUSPECTED_BELOW = 0.7;
+
 /** The JSON lines of one record (contracts.md, `replay`), and the annotations made of them. */
 export class ReplayEvents {
   readonly annotations: Annotation[] = [];
   beats = 0;
   private rhythmAux = '';
+  private suspected = false;
+  private departed = false;
 
   constructor(
     private readonly source: Pick<ReplaySource, 'record' | 'rateHz' | 'signal'>,
@@ -51,6 +58,31 @@ export class ReplayEvents {
     if (label === 'unknown' || RHYTHM_AUX[label] === this.rhythmAux) return;
     this.rhythmAux = RHYTHM_AUX[label];
     this.annotate(Math.round(((rhythm.tMs - this.startMs) * this.source.rateHz) / 1000), '+', this.rhythmAux);
+  }
+
+  /** Told while a rhythm departs from the person's usual, and once when it no longer does. */
+  anomaly({ tMs, score, learning, rateBpm, irregularityPercent, prematurePercent }: AnomalyVerdict): void {
+    const departs = !learning && score > 1;
+    if (departs || this.departed) {
+      const figures = { rateBpm, irregularityPercent, prematurePercent };
+      this.line({ type: 'anomaly', t: this.seconds(tMs), score: share(score), ...figures });
+    }
+    this.departed = departs;
+  }
+
+  /** Told while the model suspects something, and once when it no longer does: a line a second would drown the rest. */
+  shockable({ tMs, scores, ratePerMinute }: ShockableVerdict): void {
+    const suspects = scores.other < SUSPECTED_BELOW;
+    if (suspects || this.suspected) {
+      this.line({
+        type: 'shockable',
+        t: this.seconds(tMs),
+        score: share(1 - scores.other),
+        scores: { other: share(scores.other), vt: share(scores.vt), vf: share(scores.vf) },
+        ratePerMinute: Math.round(ratePerMinute),
+      });
+    }
+    this.suspected = suspects;
   }
 
   quality(quality: Quality): void {

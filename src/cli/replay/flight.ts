@@ -1,16 +1,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AlarmEngine } from '../../alarm/engine.js';
 import type { Peers } from '../../alarm/peers.js';
+import { AnomalyPath } from '../../daemon/anomaly-path.js';
 import { BeatClassifier } from '../../daemon/beat-classifier.js';
 import { type FlightHeader, flightHeaderSchema } from '../../daemon/flight/header.js';
 import { type Decision, type KeptWitness, STATE_OF_PIPELINE, type Told } from '../../daemon/flight/recorder.js';
 import { restoreState, StateError } from '../../daemon/flight/state-codec.js';
 import { ForwardingSink } from '../../daemon/forwarding-sink.js';
 import { Pipeline } from '../../daemon/pipeline.js';
-import { alarmTraits, modelInfoOf, rhythmModelOf } from '../../daemon/station.js';
+import { alarmTraits, anomalyModelOf, modelInfoOf, rhythmModelOf, shockableModelOf } from '../../daemon/station.js';
 import type { AlertChange } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
-import type { InferencePort, ModelInfo, ModelInputs } from '../../domain/inference.js';
+import type { InferencePort, ModelInfo, ModelInputs, ModelSlot } from '../../domain/inference.js';
 import { type CaptureContent, type CaptureRecord, RECORD } from '../../sensor/capture/container.js';
 import { findFormat } from '../../sensor/formats/registry.js';
 import { ArrivalSampleClock, exactSampleClock } from '../../sensor/sample-clock.js';
@@ -105,7 +106,7 @@ class Flight {
       },
       newId: () => this.ids.shift() ?? 'not-decided-then',
       capture: (fromMs, toMs) => this.pipeline.capture(fromMs, toMs),
-      modelInfo: (kind) => modelInfoOf(models, kind),
+      modelInfo: (kind, slot) => modelInfoOf(models, kind, slot),
       ...(header.hasPeers ? { peers: peersOf(records) } : {}),
     });
     this.classifier =
@@ -121,6 +122,7 @@ class Flight {
             causeMs: () => null,
           })
         : null;
+    const anomalyModel = anomalyModelOf(models);
     this.pipeline = new Pipeline({
       carries,
       rateHz: header.rateHz,
@@ -128,6 +130,9 @@ class Flight {
       alarms: this.alarms,
       classifier: this.classifier,
       rhythmModel: rhythmModelOf(models),
+      shockableModel: shockableModelOf(models),
+      anomalyPath:
+        anomalyModel && new AnomalyPath({ model: anomalyModel, onVerdict: (verdict) => this.alarms.anomaly(verdict) }),
       stages: { record() {} },
       nowMs: () => 0,
       listener: {
@@ -317,8 +322,14 @@ class Answers implements InferencePort {
 }
 
 function modelsOf({ models }: FlightHeader, port: InferencePort) {
-  const slot = <Slot extends 'beat' | 'rhythm'>(name: Slot) => (models[name] ? { ...models[name], name } : null);
-  return { beat: slot('beat'), rhythm: slot('rhythm'), port };
+  const slot = <Slot extends ModelSlot>(name: Slot) => (models[name] ? { ...models[name], name } : null);
+  return {
+    beat: slot('beat'),
+    rhythm: slot('rhythm'),
+    shockable: slot('shockable'),
+    anomaly: slot('anomaly'),
+    port,
+  };
 }
 
 /** What the other sensors of the person said, in the order they were asked. */

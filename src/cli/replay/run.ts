@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AlarmEngine } from '../../alarm/engine.js';
+import { AlarmEngine, type AlarmEngineOptions } from '../../alarm/engine.js';
 import type { AlarmSettings } from '../../config/alarms.js';
+import { type AnomalyModelUse, AnomalyPath } from '../../daemon/anomaly-path.js';
 import type { BeatClassifier } from '../../daemon/beat-classifier.js';
 import { Pipeline } from '../../daemon/pipeline.js';
 import type { RhythmModelUse } from '../../daemon/rhythm-path.js';
+import type { ShockableModelUse } from '../../daemon/shockable-path.js';
 import { alarmTraits } from '../../daemon/station.js';
 import { rateProblem } from '../../daemon/waveform-rate.js';
-import type { AlertChange, AlertKind, ModelRef } from '../../domain/alert.js';
+import type { AlertChange } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { StageRecorder } from '../../domain/stage.js';
 import { exactSampleClock } from '../../sensor/sample-clock.js';
@@ -20,7 +22,11 @@ export interface ReplayOptions {
   readonly createClassifier: ((rateHz: number, causeMs: () => StreamMs | null) => BeatClassifier) | null;
   /** The model that judges the rhythm; null: the rule does. */
   readonly rhythmModel: RhythmModelUse | null;
-  readonly modelInfo: (kind: AlertKind) => ModelRef | null;
+  /** The model that looks for fibrillation; null: nothing does. */
+  readonly shockableModel: ShockableModelUse | null;
+  /** The model that knows what is usual of a person; null: nothing does. */
+  readonly anomalyModel: AnomalyModelUse | null;
+  readonly modelInfo: AlarmEngineOptions['modelInfo'];
   readonly stages: StageRecorder;
   /** Recorded seconds per real second; null: as fast as the machine can. */
   readonly speed: number | null;
@@ -65,12 +71,23 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
         ? (options.createClassifier?.(source.rateHz, () => pipeline.causeMs) ?? null)
         : null,
     rhythmModel: options.rhythmModel,
+    shockableModel: options.shockableModel,
+    anomalyPath:
+      options.anomalyModel &&
+      new AnomalyPath({
+        model: options.anomalyModel,
+        onVerdict: (verdict) => {
+          events.anomaly(verdict);
+          alarms.anomaly(verdict);
+        },
+      }),
     stages: options.stages,
     nowMs: () => performance.now(),
     detect: !source.givesBeats,
     listener: {
       classified: (beat, scores) => events.beat(beat, scores),
       rhythm: (rhythm) => events.rhythm(rhythm),
+      shockable: (verdict) => events.shockable(verdict),
       quality: (quality) => events.quality(quality),
     },
   });

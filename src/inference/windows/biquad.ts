@@ -25,6 +25,14 @@ export class Biquad {
     return new Biquad(norm, -2 * norm, norm, 2 * (k * k - 1) * norm, (1 - Math.SQRT2 * k + k * k) * norm);
   }
 
+  /** Band pass with unit gain at its centre ("Audio EQ Cookbook", R. Bristow-Johnson, W3C note). */
+  static bandPass(centreHz: number, widthHz: number, rateHz: number): Biquad {
+    const w = (2 * Math.PI * centreHz) / rateHz;
+    const alpha = (Math.sin(w) * widthHz) / (2 * centreHz);
+    const norm = 1 / (1 + alpha);
+    return new Biquad(alpha * norm, 0, -alpha * norm, -2 * Math.cos(w) * norm, (1 - alpha) * norm);
+  }
+
   next(value: number): number {
     const out = this.b0 * value + this.z1;
     this.z1 = this.b1 * value - this.a1 * out + this.z2;

@@ -89,6 +89,8 @@ for (const user of users) {
     version: 'bench',
     createClassifier: null,
     rhythmModel: null,
+    shockableModel: null,
+    anomalyModel: null,
     modelInfo: () => null,
     stages: { record() {} },
     speed: null,

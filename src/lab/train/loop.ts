@@ -4,7 +4,10 @@ import type { Resumable } from './checkpoint.js';
 import { type CheckpointOptions, type Course, Keeper } from './keeper.js';
 import { checkBatch, checkWeights, TrainingError } from './sanity.js';
 
-/** One batch: the inputs flat, row-major, one array per input of the model; targets as class shares that sum to 1. */
+/**
+ * One batch: the inputs flat, row-major, one array per input of the model; targets as class shares that sum to 1, or with
+ * `loss: 'squared'` the very values that the outputs should have.
+ */
 export interface Batch {
   readonly inputs: readonly Float32Array[];
   readonly targets: Float32Array;
@@ -18,6 +21,8 @@ export interface TrainSettings {
   readonly weightDecay: number;
   readonly labelSmoothing: number;
   readonly gradientLimit: number;
+  /** `cross-entropy` of classes unless told; `squared` for a model that gives values (no smoothing, no class weights). */
+  readonly loss?: 'cross-entropy' | 'squared';
   /** What an error on each class weighs, in the order of the outputs (as `class_weight` of Keras); all 1 unless told. */
   readonly classWeights?: readonly number[];
 }
@@ -162,6 +167,7 @@ function lossAndGradients(model: tf.LayersModel, variables: tf.Variable[], batch
     if (classWeights) targets = targets.mul(raw.mul(tf.tensor1d([...classWeights])).sum(-1, true));
     const { value, grads } = tf.variableGrads(() => {
       const logits = model.apply(inputs, { training: true }) as tf.Tensor2D;
+      if (settings.loss === 'squared') return tf.squaredDifference(logits, raw).mean() as tf.Scalar;
       return tf.logSoftmax(logits).mul(targets).sum(-1).mean().neg() as tf.Scalar;
     }, variables);
     return { value, grads: variables.map((variable) => grads[variable.name]!) };

@@ -17,6 +17,8 @@ import { FakeLink, ManualTime } from '../../sensor/fake-link.js';
 export const NO_MODELS: Models = {
   beat: null,
   rhythm: null,
+  shockable: null,
+  anomaly: null,
   port: { infer: () => Promise.resolve(null), state: () => 'down', info: () => null },
   reason: '',
   condition: () => 'down',

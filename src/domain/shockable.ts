@@ -1,0 +1,12 @@
+import type { StreamMs } from './clock.js';
+
+/** What the shockable model says of the last seconds of an ECG. */
+export interface ShockableVerdict {
+  /** Stream time of the window's end. */
+  readonly tMs: StreamMs;
+  readonly windowStartMs: StreamMs;
+  /** Probabilities that sum to 1: another rhythm or none, fast ventricular tachycardia, fibrillation or flutter. */
+  readonly scores: Readonly<Record<'other' | 'vt' | 'vf', number>>;
+  /** Where the window's spectrum peaks, per minute: the rate of a tachycardia or flutter. */
+  readonly ratePerMinute: number;
+}

@@ -1,0 +1,39 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AnomalyPreprocessing, parseAnomalyPreprocessing } from '../../../inference/windows/anomaly-rr.js';
+import { loadModel, saveModel } from '../../train/model-files.js';
+import type { Fitted } from './fit.js';
+
+/** What a trained model's folder says beside its weights (`training.json`): all that an export needs of it. */
+export interface AnomalyTraining {
+  readonly model: 'anomaly-rr';
+  readonly seed: number;
+  readonly backend: string;
+  /** Share of zeros among the kernels' weights; 0 where it was not pruned. */
+  readonly sparsity: number;
+  readonly preprocessing: AnomalyPreprocessing;
+  readonly recipe: unknown;
+  readonly trainedOn: readonly string[];
+  /** Figures by cross-validation over the people of nsr2db, and on patients; null where there was none. */
+  readonly validation: unknown;
+}
+
+const FILE = 'training.json';
+
+export async function saveTraining(folder: string, fitted: Fitted, training: AnomalyTraining): Promise<void> {
+  await saveModel(fitted.model, folder);
+  await writeFile(join(folder, FILE), `${JSON.stringify(training, null, 1)}\n`);
+}
+
+/** @throws Error that names the folder's file which is missing or wrong */
+export async function loadTraining(folder: string): Promise<{ fitted: Fitted; training: AnomalyTraining }> {
+  const file = join(folder, FILE);
+  let training: AnomalyTraining;
+  try {
+    training = JSON.parse(await readFile(file, 'utf8')) as AnomalyTraining;
+    parseAnomalyPreprocessing({ ...training.preprocessing });
+  } catch (error) {
+    throw new Error(`${file}: no training of anomaly-rr can be read (${(error as Error).message})`, { cause: error });
+  }
+  return { fitted: { model: await loadModel(folder), preprocessing: training.preprocessing }, training };
+}

@@ -1,0 +1,8 @@
+export { type AnomalyTraining, loadTraining } from './bundle.js';
+export { loadNormal, loadPatients, loadStraps } from './data.js';
+export { type AnomalyTestFigures, type EvaluateAnomalyOptions, evaluateAnomaly } from './evaluate.js';
+export { type ExportAnomalyOptions, exportAnomaly } from './export.js';
+export { type PruneAnomalyOptions, pruneAnomaly } from './prune.js';
+export { type QuantizeAnomalyOptions, quantizeAnomaly } from './quantize.js';
+export { ANOMALY_RECIPE, type AnomalyRecipe } from './recipe.js';
+export { type TrainAnomalyOptions, trainAnomaly } from './train.js';

@@ -1,0 +1,12 @@
+export { alertsOf, type RaisedAlert, type ShockableAlarmFigures, shockableAlarmFigures } from './alarm-level.js';
+export { loadTraining, type ShockableTraining } from './bundle.js';
+export { crossValidate } from './cross-validate.js';
+export { loadTestRecords, loadTrainingData } from './data.js';
+export { type EvaluateShockableOptions, evaluateShockable, type ShockableTestFigures } from './evaluate.js';
+export { type ExportShockableOptions, exportShockable } from './export.js';
+export { type ShockableWindowFigures, shockableWindowFigures } from './figures.js';
+export { type PruneShockableOptions, pruneShockable } from './prune.js';
+export { type QuantizeShockableOptions, quantizeShockable } from './quantize.js';
+export { SHOCKABLE_RECIPE, type ShockableRecipe } from './recipe.js';
+export { replayedFigures } from './replayed.js';
+export { type TrainShockableOptions, trainShockable, validationOf } from './train.js';
