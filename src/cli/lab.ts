@@ -22,6 +22,7 @@ const MODELS: Readonly<Record<string, LabModel>> = {
   'beat-ecg': beatEcg,
   'rhythm-rr': rhythmRr,
   'shockable-ecg': shockableEcg,
+  'anomaly-rr': anomalyRr,
 };
 
 type WithModel<Options extends DataOptions> = Options & { readonly model: string };

@@ -33,7 +33,10 @@ function bench() {
       }
     },
     rates(seconds: number, bpm: number) {
-      for (let i = 0; i < seconds; i++) path.rate(bpm, (tMs += 1000));
+      for (let i = 0; i < seconds; i++) {
+        tMs += 1000;
+        path.rate(bpm, tMs);
+      }
     },
   };
 }

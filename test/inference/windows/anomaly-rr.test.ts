@@ -28,7 +28,10 @@ function described(rr: readonly number[]): { features: Float32Array; windows: nu
     },
   });
   let tMs = 0;
-  for (const rrMs of rr) stream.push(rrMs, (tMs += rrMs));
+  for (const rrMs of rr) {
+    tMs += rrMs;
+    stream.push(rrMs, tMs);
+  }
   return { features, windows };
 }
 
