@@ -40,3 +40,22 @@ export function percentile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
+
+/** Least-squares slope of [x, y] points. */
+export function slope(points) {
+  const n = points.length;
+  const mean = (at) => points.reduce((sum, point) => sum + point[at], 0) / n;
+  const [mx, my] = [mean(0), mean(1)];
+  const over = points.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
+  const under = points.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+  return under === 0 ? 0 : over / under;
+}
+
+/** Bytes a process has made the disk write, from /proc/PID/io; NaN where it may not be read. */
+export function writtenBytes(pid) {
+  try {
+    return Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+  } catch {
+    return Number.NaN;
+  }
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { connectAsync } from 'mqtt';
 import { pino } from 'pino';
-import { configSchema } from '../config/schema.js';
+import { parseConfig } from '../config/load.js';
 import { Daemon } from '../daemon/daemon.js';
 import { systemOutside } from '../daemon/outside.js';
 import { systemClock, systemTimers } from '../daemon/system-clock.js';
@@ -67,7 +67,8 @@ async function demo(options: DemoOptions): Promise<void> {
   const broker = await startBroker(options.brokerPort);
   const port = await VirtualPort.open();
   const time = scaledTime(systemClock, systemTimers, options.speed);
-  const config = configSchema.parse({
+  // As a file would be read, so that SLOTHD_CONFIG_... works here too: another runtime, longer deadlines.
+  const settings = {
     node: 'demo',
     stateDir,
     sensors: [{ name: SENSOR, format: format.id, options: formatOptions, link: { type: 'serial', path: port.path } }],
@@ -76,7 +77,8 @@ async function demo(options: DemoOptions): Promise<void> {
     mqtt: { url: broker.url },
     http: { port: options.httpPort },
     log: { level: 'warn' },
-  });
+  };
+  const config = parseConfig(JSON.stringify(settings), 'demo', process.env);
   const log = pino({ level: 'error' }, pino.destination(2));
   const daemon = new Daemon(config, { ...systemOutside(config, log, VERSION), clock: time, timers: time });
   const heart = new SimulatedSensor({

@@ -10,6 +10,9 @@ import { type BenchRow, benchHeader, benchLine, benchModel } from './model/bench
 import { addInstallCommands, installedLines } from './model/install.js';
 import { UsageError } from './usage-error.js';
 
+/** Nobody's beats wait here: a slow machine, or an emulated one, may take its time. */
+const VERIFY_MS = 300_000;
+
 export function modelCommand(): Command {
   const command = new Command('model').description(
     'Model bundles: list, inspect, verify, bench, install, activate, rollback.',
@@ -111,6 +114,7 @@ async function verify(name: string, { runtime }: { runtime?: Runtime }): Promise
       models: { model: dir },
       variant: id,
       timingMs: 0,
+      startTimeoutMs: VERIFY_MS,
       runtimes: RUNTIMES[runtime ?? 'auto'],
     });
     runner.start();

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import { checkSensors } from '../daemon/check-sensors.js';
 import { Daemon } from '../daemon/daemon.js';
 import { systemOutside } from '../daemon/outside.js';
+import { goesToJournal, journalStream } from './run/journal.js';
 import { Reloader } from './run/reloader.js';
 import { VERSION } from './version.js';
 
@@ -40,7 +41,8 @@ export function runCommand(): Command {
 
 /** JSON lines on standard output, for journald; written synchronously so that the last line before a crash is there. */
 function createLog(config: Config): Logger {
-  return pino({ level: config.log.level, base: undefined }, destination({ sync: true }));
+  const to = goesToJournal(process.env) ? journalStream() : destination({ sync: true });
+  return pino({ level: config.log.level, base: undefined }, to);
 }
 
 /** Resolves at SIGINT or SIGTERM. */

@@ -83,7 +83,7 @@ export const inferenceSchema = z.strictObject({
     .int()
     .min(0)
     .max(5000)
-    .default(150)
+    .default(40)
     .describe('How long each variant is timed at start when variant is auto, ms.'),
   maxBatch: z
     .number()

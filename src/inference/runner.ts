@@ -98,7 +98,7 @@ export class InferenceRunner implements InferencePort {
       deadlineMs: 250,
       budgetMs: 50,
       startTimeoutMs: 30_000,
-      timingMs: 150,
+      timingMs: 40,
       maxBatch: 16,
       maxQueue: 256,
       hostMemoryMiB: 300,
