@@ -13,6 +13,7 @@ import type { ModelSlot } from '../domain/inference.js';
 import { OpenAlert, restoreAlert } from './open-alert.js';
 import { heldBackBy, type Peers } from './peers.js';
 import { type Finding, type Rule, round1 } from './rule.js';
+import type { RuleKind } from './rules/registry.js';
 import type { AlarmSnapshot } from './snapshot.js';
 import { explainedBy } from './subsumption.js';
 import type { AlarmView } from './view.js';
@@ -124,7 +125,7 @@ export class Lifecycle {
   acknowledge(kind: AlertKind, untilMs: StreamMs): CommandResult {
     const slot = this.byKind.get(kind);
     if (!slot?.alert) return { accepted: false, reason: `no ${kind} alert is open` };
-    const granted = this.grant(slot.priority, untilMs);
+    const granted = this.grant(slot.alert.priority, untilMs);
     if (granted === null) return { accepted: false, reason: 'the time asked for is not in the future' };
     slot.alert.acknowledgedUntilMs = granted;
     this.emitUpdate(slot.alert, { ...slot.alert.values, acknowledged: true });
@@ -135,7 +136,7 @@ export class Lifecycle {
   snooze(kind: AlertKind, untilMs: StreamMs): CommandResult {
     const slot = this.byKind.get(kind);
     if (!slot) return { accepted: false, reason: `no rule for ${kind} on this sensor` };
-    const granted = this.grant(slot.priority, untilMs);
+    const granted = this.grant(slot.alert?.priority ?? slot.priority, untilMs);
     if (granted === null) return { accepted: false, reason: 'the time asked for is not in the future' };
     slot.snoozedUntilMs = granted;
     if (slot.alert) this.tellEnd(slot, 'snoozed', {});
@@ -166,7 +167,7 @@ export class Lifecycle {
         continue;
       }
       if (alert.acknowledgedUntilMs !== null) {
-        alert.acknowledgedUntilMs = Math.min(alert.acknowledgedUntilMs, nowMs + this.longest(slot.priority));
+        alert.acknowledgedUntilMs = Math.min(alert.acknowledgedUntilMs, nowMs + this.longest(alert.priority));
       }
       slot.alert = alert;
       slot.standing = true;
@@ -195,7 +196,7 @@ export class Lifecycle {
     switch (state) {
       case 'present':
         slot.standing = true;
-        if (slot.alert) this.maybeUpdate(slot.alert, rule);
+        if (slot.alert) this.speakAgain(slot, slot.alert);
         else if (slot.snoozedUntilMs <= nowMs) this.raiseUnlessHeld(slot);
         if (slot.alert) slot.alert.seenMs = nowMs;
         break;
@@ -260,8 +261,39 @@ export class Lifecycle {
     });
     alert.updateIntervalMs = settings.updates.firstAfterMs;
     alert.nextUpdateMs = nowMs + alert.updateIntervalMs;
+    alert.remindIntervalMs = settings.reminders.firstAfterMs;
     slot.alert = alert;
     this.options.emit(alert.next('new', finding.values, alert.fields.evidence, null));
+  }
+
+  /** An open alert whose condition stands: has it something new to say, or has nobody looked for too long? */
+  private speakAgain(slot: Slot, alert: OpenAlert): void {
+    const { rule } = slot;
+    if (alert.acknowledgedUntilMs === null && this.escalates(slot, alert)) {
+      const from = alert.priority;
+      alert.priority = from === 'low' ? 'medium' : 'high';
+      this.emitUpdate(alert, { ...rule.finding(this.options.view).values, escalatedFrom: from });
+      return;
+    }
+    const told = alert.sequence;
+    this.maybeUpdate(alert, rule);
+    if (alert.sequence === told && this.isDueToRemind(alert)) {
+      alert.remindIntervalMs = Math.min(this.options.settings.reminders.longestMs, 2 * alert.remindIntervalMs);
+      alert.reminders++;
+      this.emitUpdate(alert, { ...rule.finding(this.options.view).values, reminder: alert.reminders });
+    }
+  }
+
+  /** Once: what has risen already, also in an earlier process, stays where it is. */
+  private escalates({ rule, priority }: Slot, alert: OpenAlert): boolean {
+    if (alert.priority !== priority || priority === 'high') return false;
+    const { escalateAfterMs } = this.options.settings[rule.kind as RuleKind];
+    return escalateAfterMs > 0 && this.options.view.nowMs - alert.fields.raisedMs >= escalateAfterMs;
+  }
+
+  private isDueToRemind(alert: OpenAlert): boolean {
+    if (alert.acknowledgedUntilMs !== null || alert.remindIntervalMs <= 0) return false;
+    return this.options.view.nowMs - alert.toldMs >= alert.remindIntervalMs;
   }
 
   private maybeUpdate(alert: OpenAlert, rule: Rule): void {
@@ -282,6 +314,7 @@ export class Lifecycle {
     const { settings, view } = this.options;
     alert.updateIntervalMs = Math.min(settings.updates.longestMs, 2 * alert.updateIntervalMs);
     alert.nextUpdateMs = view.nowMs + alert.updateIntervalMs;
+    alert.toldMs = view.nowMs;
     const evidence = alert.fields.evidence.rrMs ? { rrMs: view.beats.lastRrMs(settings.evidence.rrCount) } : {};
     this.options.emit(alert.next('update', values, evidence, null));
   }

@@ -27,16 +27,25 @@ export interface OpenAlertFields {
 /** One alert between its `new` and its `end`: counts its events and knows what was last said. */
 export class OpenAlert {
   sequence = 0;
+  /** Rises when the alert lasts and nobody looks. */
+  priority: AlertPriority;
   values: AlertValues;
   acknowledgedUntilMs: StreamMs | null = null;
   /** Time between updates; doubles with each. */
   updateIntervalMs = 0;
   nextUpdateMs: StreamMs = 0;
+  /** Time without a word after which it reminds; doubles with each reminder. */
+  remindIntervalMs = 0;
+  reminders = 0;
+  /** When its last event went out. */
+  toldMs: StreamMs;
   /** Until when its condition was last seen. */
   seenMs: StreamMs;
 
   constructor(readonly fields: OpenAlertFields) {
     this.values = fields.values;
+    this.priority = fields.priority;
+    this.toldMs = fields.raisedMs;
     this.seenMs = fields.raisedMs;
   }
 
@@ -53,11 +62,11 @@ export class OpenAlert {
   }
 
   snapshot(toWallMs: (tMs: StreamMs) => number): OpenAlertSnapshot {
-    const { id, kind, priority, onsetMs, raisedMs, evidence, model } = this.fields;
+    const { id, kind, onsetMs, raisedMs, evidence, model } = this.fields;
     return {
       id,
       kind,
-      priority,
+      priority: this.priority,
       sequence: this.sequence,
       onsetAtMs: toWallMs(onsetMs),
       raisedAtMs: toWallMs(raisedMs),
@@ -67,6 +76,8 @@ export class OpenAlert {
       model,
       acknowledgedUntilMs: this.acknowledgedUntilMs === null ? null : toWallMs(this.acknowledgedUntilMs),
       updateIntervalMs: this.updateIntervalMs,
+      remindIntervalMs: this.remindIntervalMs,
+      reminders: this.reminders,
     };
   }
 
@@ -76,7 +87,8 @@ export class OpenAlert {
     evidence: Evidence,
     endedMs: StreamMs | null,
   ): AlertChange {
-    const { id, kind, priority, sensor, onsetMs, raisedMs, model } = this.fields;
+    const { id, kind, sensor, onsetMs, raisedMs, model } = this.fields;
+    const { priority } = this;
     const category = HEALTH.has(kind) ? 'health' : 'technical';
     const { sequence } = this;
     return {
@@ -123,6 +135,10 @@ export function restoreAlert(
   alert.acknowledgedUntilMs = saved.acknowledgedUntilMs === null ? null : toStreamMs(saved.acknowledgedUntilMs);
   alert.updateIntervalMs = saved.updateIntervalMs;
   alert.nextUpdateMs = nowMs + saved.updateIntervalMs;
+  alert.remindIntervalMs = saved.remindIntervalMs;
+  alert.reminders = saved.reminders;
+  // When it last spoke is not known any more: the wait begins anew.
+  alert.toldMs = nowMs;
   alert.seenMs = raisedMs;
   return alert;
 }

@@ -19,6 +19,9 @@ export const openAlertSchema = z.object({
     .nullable(),
   acknowledgedUntilMs: wallMs.nullable(),
   updateIntervalMs: z.number().min(0),
+  // Not in what earlier versions stored.
+  remindIntervalMs: z.number().min(0).default(0),
+  reminders: z.number().int().min(0).default(0),
 });
 export type OpenAlertSnapshot = z.infer<typeof openAlertSchema>;
 

@@ -11,12 +11,17 @@ const share = (byDefault: number, text: string) => z.number().min(0).max(1).defa
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** The two keys that every kind has. */
-const common = (priority: z.infer<typeof alarmPrioritySchema>) => ({
+/** The keys that every kind has. */
+const common = (priority: z.infer<typeof alarmPrioritySchema>, escalateAfterMs = 0) => ({
   enabled: z.boolean().default(true).describe('Whether this kind may be raised at all.'),
   priority: alarmPrioritySchema
     .default(priority)
     .describe('Priority in the words of IEC 60601-1-8: high (now), medium (soon), low (be aware).'),
+  escalateAfterMs: durationMs(
+    escalateAfterMs,
+    DAY_MS,
+    'An alert that lasts this long and that nobody has acknowledged rises by one priority, ms; 0: never.',
+  ),
 });
 
 /** A rate with its sustain time and hysteresis: shared by tachycardia and bradycardia. */
@@ -71,6 +76,17 @@ export const alarmSettingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('How often an open alert may speak again.'),
+  reminders: z
+    .strictObject({
+      firstAfterMs: durationMs(
+        600_000,
+        DAY_MS,
+        'An alert that stands, that nobody has acknowledged and that had nothing to say for this long sends an update, ms; 0: never.',
+      ),
+      longestMs: durationMs(2 * HOUR_MS, 7 * DAY_MS, 'The time to the next reminder doubles up to this, ms.'),
+    })
+    .prefault({})
+    .describe('How an alert that nobody has acknowledged reminds of itself.'),
   storm: z
     .strictObject({
       withinMs: durationMs(
@@ -196,7 +212,7 @@ export const alarmSettingsSchema = z.strictObject({
     .describe('A very slow heart, by beats alone.'),
   tachycardia: z
     .strictObject({
-      ...common('medium'),
+      ...common('medium', 900_000),
       aboveBpm: rateBpm(150, 'Heart rate at and above this, beats per minute.'),
       ...sustain,
     })
@@ -204,7 +220,7 @@ export const alarmSettingsSchema = z.strictObject({
     .describe("A heart faster than this person's threshold; also from a device's own heart rate."),
   bradycardia: z
     .strictObject({
-      ...common('medium'),
+      ...common('medium', 900_000),
       belowBpm: rateBpm(45, 'Heart rate at and below this, beats per minute.'),
       ...sustain,
     })
@@ -298,7 +314,7 @@ export const alarmSettingsSchema = z.strictObject({
     .describe('Nothing comes from the sensor.'),
   'contact-off': z
     .strictObject({
-      ...common('low'),
+      ...common('low', 1_800_000),
       sustainMs: durationMs(5_000, HOUR_MS, 'How long the contact must be lost before the alert, ms.'),
       clearMs: durationMs(3_000, HOUR_MS, 'How long the contact must be back before the alert ends, ms.'),
     })
@@ -306,7 +322,7 @@ export const alarmSettingsSchema = z.strictObject({
     .describe('The sensor does not touch the body.'),
   'poor-signal': z
     .strictObject({
-      ...common('low'),
+      ...common('low', 1_800_000),
       sustainMs: durationMs(
         30_000,
         HOUR_MS,

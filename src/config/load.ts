@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { migrateConfig } from './migrations.js';
-import { type Config, configSchema, mergeSensorAlarms } from './schema.js';
+import { type Config, configSchema, mergeAlarms } from './schema.js';
 
 /** One mistake in a config file, where it stands and what is allowed there. */
 export interface ConfigProblem {
@@ -84,8 +84,18 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
   const parsed = configSchema.safeParse(raw);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue));
   if (parsed.success) {
-    for (const [index, sensor] of parsed.data.sensors.entries()) {
-      const merged = mergeSensorAlarms(parsed.data.alarms, sensor.alarms);
+    const { alarms, persons, sensors } = parsed.data;
+    const worn = new Map<string, typeof alarms>();
+    for (const [name, person] of Object.entries(persons)) {
+      const merged = mergeAlarms(alarms, person.alarms);
+      if (merged.success) worn.set(name, merged.data);
+      else problems.push(...merged.error.issues.flatMap((issue) => describe(issue, ['persons', name, 'alarms'])));
+      if (!sensors.some((sensor) => sensor.person === name)) {
+        problems.push({ path: ['persons', name], message: `no sensor is worn by '${name}' (its \`person\`)` });
+      }
+    }
+    for (const [index, sensor] of sensors.entries()) {
+      const merged = mergeAlarms(worn.get(sensor.person ?? '') ?? alarms, sensor.alarms);
       if (!merged.success) {
         problems.push(...merged.error.issues.flatMap((issue) => describe(issue, ['sensors', index, 'alarms'])));
       }

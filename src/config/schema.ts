@@ -8,7 +8,7 @@ import { httpSchema } from './http.js';
 import { inferenceSchema } from './inference.js';
 import { logSchema } from './log.js';
 import { mqttSchema } from './mqtt.js';
-import { nameSchema, sensorSchema } from './sensors.js';
+import { nameSchema, type SensorSettings, sensorSchema } from './sensors.js';
 import { webhookSchema } from './webhook.js';
 
 /** The host's name, cut to what may stand in a topic. */
@@ -49,6 +49,18 @@ export const configSchema = z.strictObject({
       }
     })
     .describe('The sensors, one entry each.'),
+  persons: z
+    .record(
+      nameSchema,
+      z.strictObject({
+        alarms: z
+          .record(z.string(), z.unknown())
+          .default({})
+          .describe('Settings of `alarms` that differ for this person: the same keys as the section `alarms`.'),
+      }),
+    )
+    .default({})
+    .describe('What differs for the people who wear the sensors, by the name a sensor gives as `person`.'),
   alarms: alarmSettingsSchema.prefault({}).describe('Thresholds and times of every alarm kind.'),
   alertHistory: alertHistorySchema.prefault({}).describe('What the device remembers of its own alerts.'),
   flightRecorder: flightRecorderSchema
@@ -66,9 +78,18 @@ export const configSchema = z.strictObject({
 
 export type Config = z.infer<typeof configSchema>;
 
-/** The alarm settings of one sensor: the section `alarms` with the sensor's own keys laid over it. */
-export function mergeSensorAlarms(base: AlarmSettings, own: Record<string, unknown> | undefined) {
+/** The section `alarms` with some keys laid over it. */
+export function mergeAlarms(base: AlarmSettings, own: Record<string, unknown> | undefined) {
   return alarmSettingsSchema.safeParse(own ? merge(base, own) : base);
+}
+
+/** The alarm settings of one sensor: the section `alarms`, over it the person's, over that the sensor's own. */
+export function alarmsOf(config: Pick<Config, 'alarms' | 'persons'>, sensor: SensorSettings): AlarmSettings {
+  const person = sensor.person === undefined ? undefined : config.persons[sensor.person]?.alarms;
+  const worn = mergeAlarms(config.alarms, person);
+  const merged = mergeAlarms(worn.success ? worn.data : config.alarms, sensor.alarms);
+  // `load` refuses what does not fit.
+  return merged.success ? merged.data : config.alarms;
 }
 
 function merge(base: unknown, over: unknown): unknown {

@@ -1,6 +1,6 @@
 import { AlarmEngine } from '../alarm/engine.js';
 import type { AlarmSettings } from '../config/alarms.js';
-import { type Config, mergeSensorAlarms } from '../config/schema.js';
+import { alarmsOf, type Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
 import type { AlertChange, AlertKind } from '../domain/alert.js';
 import type { BeatClass } from '../domain/beat.js';
@@ -80,11 +80,10 @@ export class Station {
   constructor(private readonly options: StationOptions) {
     const { settings, config, outside, models, metrics, stages } = options;
     const format = findFormat(settings.format);
-    const merged = mergeSensorAlarms(config.alarms, settings.alarms);
     this.name = settings.name;
     this.person = settings.person ?? null;
     this.carries = format.carries(settings.options);
-    const alarmSettings = merged.success ? merged.data : config.alarms;
+    const alarmSettings = alarmsOf(config, settings);
     const peers = options.persons.peersOf(this.name, this.person);
     this.recorder = this.createRecorder(alarmSettings, peers !== undefined);
     const { recorder } = this;

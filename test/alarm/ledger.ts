@@ -2,6 +2,8 @@ import { expect } from 'vitest';
 import { explainedBy } from '../../src/alarm/subsumption.js';
 import type { AlertChange, AlertKind } from '../../src/domain/alert.js';
 
+const RANK = ['low', 'medium', 'high'];
+
 /** The model that an engine's output is held against: what a careful receiver would keep. */
 export class Ledger {
   readonly open = new Map<AlertKind, AlertChange>();
@@ -36,6 +38,7 @@ export class Ledger {
     } else {
       expect(open?.id, `${about}: of another alert`).toBe(change.id);
       expect(change.sequence, `${about}: gap`).toBe(open!.sequence + 1);
+      expect(RANK.indexOf(change.priority), `${about}: falls`).toBeGreaterThanOrEqual(RANK.indexOf(open!.priority));
     }
     if (change.event === 'end') {
       expect(change.endedMs, `${about}: ended before raised`).toBeGreaterThanOrEqual(change.raisedMs);

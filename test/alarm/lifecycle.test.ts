@@ -60,6 +60,65 @@ describe('updates', () => {
   });
 });
 
+describe('an alert that nobody looks at', () => {
+  it('reminds, and backs off up to the longest time', () => {
+    const settings = settingsWith({ reminders: { firstAfterMs: 60_000, longestMs: 240_000 } });
+    const bench = new Bench(settings).start().run(10_000, 160);
+    const raisedMs = bench.changes[0]!.raisedMs;
+    const atMs: number[] = [];
+    while (atMs.length < 5) {
+      bench.run(1_000, 160);
+      if (bench.changes.length - 1 > atMs.length) atMs.push(Math.round((bench.nowMs - raisedMs) / 10_000) * 10);
+    }
+    expect(bench.changes.slice(1).map((c) => [c.event, c.values.reminder])).toEqual(
+      [1, 2, 3, 4, 5].map((n) => ['update', n]),
+    );
+    expect(atMs).toEqual([60, 180, 420, 660, 900]);
+  });
+
+  it('does not remind of what somebody has acknowledged, nor when switched off', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    for (let i = 0; i < 15; i++) {
+      bench.engine.ack('extreme-tachycardia', bench.nowMs + 600_000);
+      bench.run(60_000, 160);
+    }
+    expect(bench.changes.filter((c) => c.values.reminder !== undefined)).toEqual([]);
+    const off = new Bench(settingsWith({ reminders: { firstAfterMs: 0 } })).start().run(1_800_000, 160);
+    expect(off.changes).toHaveLength(1);
+  });
+
+  const own = settingsWith({ tachycardia: { aboveBpm: 120 }, reminders: { firstAfterMs: 0 } });
+
+  it('rises by one priority when it lasts, once, and says from which', () => {
+    const bench = new Bench(own).start().run(3_600_000, 130);
+    expect(bench.of('tachycardia').map((c) => [c.event, c.priority, c.values.escalatedFrom])).toEqual([
+      ['new', 'medium', undefined],
+      ['update', 'high', 'medium'],
+    ]);
+    const [raised, risen] = bench.of('tachycardia');
+    expect(risen!.raisedMs).toBe(raised!.raisedMs);
+    // From now on it is a high one for whoever wants silence.
+    const asked = bench.engine.ack('tachycardia', bench.nowMs + 3_600_000);
+    expect(asked).toEqual({ accepted: true, untilMs: bench.nowMs + 600_000 });
+    bench.run(60_000, 70);
+    expect(bench.ends('tachycardia')[0]?.priority).toBe('high');
+  });
+
+  it('does not rise while somebody has acknowledged it; does after, also over a restart', () => {
+    const bench = new Bench(own).start().run(60_000, 130);
+    bench.engine.ack('tachycardia', bench.nowMs + 1_200_000);
+    bench.run(1_100_000, 130);
+    expect(bench.of('tachycardia').every((c) => c.priority === 'medium')).toBe(true);
+    bench.restart();
+    bench.start().run(300_000, 130);
+    expect(bench.of('tachycardia').filter((c) => c.values.escalatedFrom === 'medium')).toHaveLength(1);
+    bench.restart();
+    bench.start().run(1_800_000, 130);
+    expect(bench.of('tachycardia').filter((c) => c.values.escalatedFrom === 'medium')).toHaveLength(1);
+    expect(bench.engine.active()[0]?.priority).toBe('high');
+  });
+});
+
 describe('signal lost while an alert is open', () => {
   it('holds it for the hold time, then ends it and says why', () => {
     const bench = new Bench().start().run(30_000, 160).quality('contact-off').wait(59_000);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { configJsonSchema } from '../../src/config/json-schema.js';
 import { ConfigError, loadConfig, parseConfig } from '../../src/config/load.js';
+import { alarmsOf } from '../../src/config/schema.js';
 import { checkSensors } from '../../src/daemon/check-sensors.js';
 
 const GOOD = `
@@ -71,6 +72,23 @@ describe('config', () => {
     expect(problems(own.replace('aboveBpm', 'above'))[0]).toMatch(
       /sensors\.0\.alarms\.tachycardia\.above: unknown key/,
     );
+  });
+
+  it('lays what differs for a person below what differs for a sensor, and checks both', () => {
+    const worn = `${GOOD}    person: ada
+    alarms: { bradycardia: { belowBpm: 50 } }
+persons:
+  ada: { alarms: { tachycardia: { aboveBpm: 170 }, bradycardia: { belowBpm: 38 } } }
+`;
+    const config = parseConfig(worn, 'x', {});
+    const alarms = alarmsOf(config, config.sensors[0]!);
+    expect(alarms.tachycardia.aboveBpm).toBe(170);
+    expect(alarms.bradycardia.belowBpm).toBe(50);
+    expect(config.alarms.tachycardia.aboveBpm).toBe(150);
+    expect(problems(worn.replace('aboveBpm', 'above'))[0]).toMatch(
+      /persons\.ada\.alarms\.tachycardia\.above: unknown key/,
+    );
+    expect(problems(worn.replace('person: ada', 'person: bob'))[0]).toMatch(/no sensor is worn by 'ada'/);
   });
 
   it('knows the formats and their options', () => {

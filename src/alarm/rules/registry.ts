@@ -21,7 +21,11 @@ import { VentricularFibrillation } from './ventricular-fibrillation.js';
 import { VentricularTachycardia } from './ventricular-tachycardia.js';
 
 /** Kinds that have a rule here; each has a section of its name in the settings. */
-export type RuleKind = Exclude<keyof AlarmSettings, 'signal' | 'evidence' | 'updates' | 'storm' | 'snooze'> & AlertKind;
+export type RuleKind = Exclude<
+  keyof AlarmSettings,
+  'signal' | 'evidence' | 'updates' | 'reminders' | 'storm' | 'snooze'
+> &
+  AlertKind;
 
 interface Entry {
   readonly kind: RuleKind;
