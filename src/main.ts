@@ -35,6 +35,11 @@ const VERBS: readonly [name: string, does: string, load: () => Promise<Command>]
     async () => (await import('./cli/record.js')).recordCommand(),
   ],
   ['replay', 'run a recording through the pipeline', async () => (await import('./cli/replay.js')).replayCommand()],
+  [
+    'export',
+    "a recording or an alert's evidence as WFDB, EDF+ or CSV",
+    async () => (await import('./cli/export.js')).exportCommand(),
+  ],
   ['simulate', 'offer a simulated sensor', async () => (await import('./cli/simulate.js')).simulateCommand()],
   ['model', 'list, inspect and verify model bundles', async () => (await import('./cli/model.js')).modelCommand()],
   [

@@ -94,7 +94,7 @@ export async function showAlert(ask: Ask, id: string): Promise<string> {
   return `${JSON.stringify(await ask(`alerts/${await idOf(ask, id)}`), null, 2)}\n`;
 }
 
-async function idOf(ask: Ask, id: string): Promise<string> {
+export async function idOf(ask: Ask, id: string): Promise<string> {
   const found = (await alertsOf(ask, '?limit=100000')).filter((alert) => alert.id.startsWith(id));
   if (found.length !== 1) {
     throw new UsageError(found.length === 0 ? `no alert begins with ${id}` : `${found.length} alerts begin with ${id}`);

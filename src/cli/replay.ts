@@ -7,14 +7,15 @@ import type { InferenceSettings } from '../config/inference.js';
 import { loadConfig } from '../config/load.js';
 import { configSchema } from '../config/schema.js';
 import { BeatClassifier } from '../daemon/beat-classifier.js';
-import { createModels } from '../daemon/models.js';
+import { createModels, type Models } from '../daemon/models.js';
 import { anomalyModelOf, modelInfoOf, rhythmModelOf, shockableModelOf } from '../daemon/station.js';
+import type { AlertKind } from '../domain/alert.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import type { CaptureContent } from '../sensor/capture/container.js';
 import { collectOption, nameAndValue, positive } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
 import { type FlightReplayOptions, replayFlight } from './replay/flight.js';
-import { replaySource } from './replay/run.js';
+import { type ReplayOptions, replaySource } from './replay/run.js';
 import { ReplayError, type ReplaySource } from './replay/source.js';
 import { openBytes } from './replay/source-bytes.js';
 import { isCaptureFile, openCapture, readCapture } from './replay/source-capture.js';
@@ -23,19 +24,24 @@ import { openBeats, openWfdb, referenceBeats } from './replay/source-wfdb.js';
 import { UsageError } from './usage-error.js';
 import { VERSION } from './version.js';
 
-interface ReplayArguments {
+/** How a record is to be read. */
+export interface RecordOptions {
   readonly signal?: string;
   readonly format?: string;
   readonly option: Readonly<Record<string, string | number | boolean>>;
-  readonly speed: number | null;
   readonly beatsFrom?: string;
+  readonly rate?: number;
+}
+
+interface ReplayArguments extends RecordOptions {
+  readonly speed: number | null;
   readonly model: Readonly<Record<string, string>>;
   readonly events: string;
   readonly annotations?: string;
-  readonly rate?: number;
   readonly config?: string;
 }
 
+const NO_STAGES = { record() {} };
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export function replayCommand(): Command {
@@ -67,18 +73,10 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
       });
   // Opened before anything is printed: a missing record must not leave half an answer.
   const sources: (ReplaySource | Flight)[] = [];
-  for (const record of records) sources.push(await open(record, options));
+  for (const record of records) sources.push(await openRecord(record, options));
   if (options.annotations) await (await openForWriting('--annotations', options.annotations)).close();
   const eventsFile = options.events === '-' ? null : await openForWriting('--events', options.events);
-  const nowMs = () => performance.now();
-  const stages = { record() {} };
-  const models = await createModels(
-    withFixedVariant(withModels(config.inference, options.model)),
-    stages,
-    () => {},
-    pino({ level: 'silent' }),
-  );
-  await models.startAndWait();
+  const models = await loadModels(withModels(config.inference, options.model));
   const out = eventsFile ? eventsFile.createWriteStream() : process.stdout;
   const abort = new AbortController();
   const stop = () => abort.abort();
@@ -92,29 +90,10 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
         await decideAgain(source, { inference, write: (line) => out.write(line), signal: abort.signal });
         continue;
       }
-      const { beat } = models;
       const events = await replaySource(source, {
+        ...modelsForReplay(models),
         alarms: config.alarms,
         version: VERSION,
-        createClassifier:
-          beat && models.port.state() === 'ready'
-            ? (rateHz, causeMs) =>
-                new BeatClassifier({
-                  rateHz,
-                  model: beat.name,
-                  inference: models.port,
-                  preprocessing: beat.preprocessing,
-                  logitOffsets: beat.logitOffsets,
-                  stages,
-                  nowMs,
-                  causeMs,
-                })
-            : null,
-        rhythmModel: models.port.state() === 'ready' ? rhythmModelOf(models) : null,
-        shockableModel: models.port.state() === 'ready' ? shockableModelOf(models) : null,
-        anomalyModel: models.port.state() === 'ready' ? anomalyModelOf(models) : null,
-        modelInfo: (kind, slot) => modelInfoOf(models, kind, slot),
-        stages,
         speed: options.speed,
         write: (line) => out.write(line),
         signal: abort.signal,
@@ -131,8 +110,43 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   }
 }
 
+/** The models of a replay, loaded: of each bundle its own default variant. */
+export async function loadModels(inference: InferenceSettings): Promise<Models> {
+  const models = await createModels(withFixedVariant(inference), NO_STAGES, () => {}, pino({ level: 'silent' }));
+  await models.startAndWait();
+  return models;
+}
+
+/** What a replay needs of the models; rules alone where they do not run. */
+export function modelsForReplay(models: Models) {
+  const { beat, port } = models;
+  const ready = port.state() === 'ready';
+  const createClassifier: ReplayOptions['createClassifier'] =
+    beat && ready
+      ? (rateHz, causeMs) =>
+          new BeatClassifier({
+            rateHz,
+            model: beat.name,
+            inference: port,
+            preprocessing: beat.preprocessing,
+            logitOffsets: beat.logitOffsets,
+            stages: NO_STAGES,
+            nowMs: () => performance.now(),
+            causeMs,
+          })
+      : null;
+  return {
+    createClassifier,
+    rhythmModel: ready ? rhythmModelOf(models) : null,
+    shockableModel: ready ? shockableModelOf(models) : null,
+    anomalyModel: ready ? anomalyModelOf(models) : null,
+    modelInfo: (kind: AlertKind, slot?: string) => modelInfoOf(models, kind, slot),
+    stages: NO_STAGES,
+  };
+}
+
 /** A stretch that the flight recorder froze. */
-interface Flight {
+export interface Flight {
   readonly file: string;
   readonly content: CaptureContent;
 }
@@ -156,7 +170,7 @@ async function decideAgain(
 }
 
 /** Decides what a record is by what there is: its options, its name, the files beside it. */
-async function open(record: string, options: ReplayArguments): Promise<ReplaySource | Flight> {
+export async function openRecord(record: string, options: RecordOptions): Promise<ReplaySource | Flight> {
   const { signal, rate: rateHz } = options;
   if (await isCaptureFile(record)) {
     const content = await readCapture(record);
@@ -183,7 +197,7 @@ async function open(record: string, options: ReplayArguments): Promise<ReplaySou
     return openBeats(record, header?.rateHz ?? null, rateHz);
   }
   for (const extension of ['atr', 'qrs', 'ecg']) {
-    if (await exists(`${bare}.${extension}`)) return open(`${bare}.${extension}`, options);
+    if (await exists(`${bare}.${extension}`)) return openRecord(`${bare}.${extension}`, options);
   }
   throw new ReplayError(
     `there is no record ${record}: neither ${bare}.hea nor an annotation file, CSV or (with --format) bytes of that name`,

@@ -15,6 +15,7 @@ import type { InferencePort, ModelInfo, ModelInputs, ModelSlot } from '../../dom
 import { type CaptureContent, type CaptureRecord, RECORD } from '../../sensor/capture/container.js';
 import { findFormat } from '../../sensor/formats/registry.js';
 import { ArrivalSampleClock, exactSampleClock } from '../../sensor/sample-clock.js';
+import type { ReplayTap } from '../export/recording.js';
 import { ReplayEvents } from './events.js';
 import { ReplayError } from './source.js';
 
@@ -23,8 +24,16 @@ export interface FlightReplayOptions {
   readonly version: string;
   readonly write: (line: string) => void;
   readonly signal?: AbortSignal;
+  /** Hears more than the lines tell. */
+  readonly tap?: ReplayTap;
   /** Models of this machine that are asked again; those of another sha256 are not. */
   readonly inference?: InferencePort | null;
+}
+
+/** What a stretch was recorded from. */
+export function flightOrigin({ header }: CaptureContent) {
+  const flight = flightHeaderSchema.parse(header.flight);
+  return { carries: findFormat(header.format).carries(header.options), rateHz: flight.rateHz, sensor: flight.sensor };
 }
 
 /** How what was decided now compares with what was decided then. */
@@ -84,6 +93,7 @@ class Flight {
     const format = findFormat(capture.format);
     const carries = format.carries(capture.options);
     this.nowMs = header.startMs;
+    const { tap } = options;
     this.events = new ReplayEvents(
       {
         record: options.record,
@@ -96,6 +106,7 @@ class Flight {
     this.answers = new Answers(header, options.inference ?? null);
     const models = modelsOf(header, this.answers);
     this.clock = carries.waveform ? new ArrivalSampleClock(header.rateHz) : null;
+    tap?.clock?.((sample) => this.clock?.timeOf(sample) ?? Number.NaN);
     this.alarms = new AlarmEngine({
       sensor: header.sensor,
       settings: header.alarms,
@@ -103,6 +114,7 @@ class Flight {
       emit: (change) => {
         this.decide({ alert: change });
         this.events.alert(change, this.nowMs);
+        tap?.alert?.(change);
       },
       newId: () => this.ids.shift() ?? 'not-decided-then',
       capture: (fromMs, toMs) => this.pipeline.capture(fromMs, toMs),
@@ -136,9 +148,11 @@ class Flight {
       stages: { record() {} },
       nowMs: () => 0,
       listener: {
+        ...(tap?.samples ? { samples: (values, count, first) => tap.samples?.(values, count, first) } : {}),
         classified: (beat, scores) => {
           this.decide({ beat, scores });
           this.events.beat(beat, scores);
+          tap?.beat?.(beat, scores);
         },
         rhythm: (rhythm) => {
           this.decide({ rhythm });

@@ -12,6 +12,7 @@ import type { AlertChange } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { StageRecorder } from '../../domain/stage.js';
 import { exactSampleClock } from '../../sensor/sample-clock.js';
+import type { ReplayTap } from '../export/recording.js';
 import { ReplayEvents } from './events.js';
 import { ReplayError, type ReplaySource } from './source.js';
 
@@ -31,6 +32,8 @@ export interface ReplayOptions {
   /** Recorded seconds per real second; null: as fast as the machine can. */
   readonly speed: number | null;
   readonly write: (line: string) => void;
+  /** Hears more than the lines tell. */
+  readonly tap?: ReplayTap;
   /** Aborts between two steps. */
   readonly signal?: AbortSignal;
 }
@@ -49,13 +52,19 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
   if (problem) throw new ReplayError(`${source.record}: ${problem}`);
   const events = new ReplayEvents(source, options.write);
   const startedMs = performance.now();
+  const { tap } = options;
+  const sampleClock = source.sampleClock ?? exactSampleClock(source.rateHz);
+  tap?.clock?.((sample) => sampleClock.timeOf(sample));
   let nowMs: StreamMs = 0;
   let ids = 0;
   const alarms: AlarmEngine = new AlarmEngine({
     sensor: source.record,
     settings: options.alarms,
     ...alarmTraits(source.carries),
-    emit: (change: AlertChange) => events.alert(change, nowMs),
+    emit: (change: AlertChange) => {
+      events.alert(change, nowMs);
+      tap?.alert?.(change);
+    },
     // Counted, not random: two replays of one record print the same.
     newId: () => `${source.record}-${++ids}`,
     capture: (fromMs, toMs) => pipeline.capture(fromMs, toMs),
@@ -64,7 +73,7 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
   const pipeline: Pipeline = new Pipeline({
     carries: source.carries,
     rateHz: source.rateHz,
-    sampleClock: source.sampleClock ?? exactSampleClock(source.rateHz),
+    sampleClock,
     alarms,
     classifier:
       source.carries.waveform?.kind === 'ecg'
@@ -85,7 +94,11 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
     nowMs: () => performance.now(),
     detect: !source.givesBeats,
     listener: {
-      classified: (beat, scores) => events.beat(beat, scores),
+      classified: (beat, scores) => {
+        events.beat(beat, scores);
+        tap?.beat?.(beat, scores);
+      },
+      ...(tap?.samples ? { samples: (values, count, first) => tap.samples?.(values, count, first) } : {}),
       rhythm: (rhythm) => events.rhythm(rhythm),
       shockable: (verdict) => events.shockable(verdict),
       quality: (quality) => events.quality(quality),

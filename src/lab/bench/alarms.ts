@@ -61,7 +61,17 @@ function batches(tasks: readonly Task[]): Task[][] {
 const results = new Map<string, DatabaseResult>();
 const wrongAlerts: WrongAlert[] = [];
 
+const round = (value: number, digits = 2) => Math.round(value * 10 ** digits) / 10 ** digits;
+const failures: string[] = [];
+
+/** What cannot be played or judged is told at the end; it must not cost the hours before it. */
 async function runBatch(batch: readonly Task[]): Promise<void> {
+  await judgeBatch(batch).catch((error: Error) => {
+    failures.push(`${batch.map(({ database, record }) => `${database} ${record}`).join(', ')}: ${error.message}`);
+  });
+}
+
+async function judgeBatch(batch: readonly Task[]): Promise<void> {
   const played = await play(batch.length === 1 ? batch[0]!.args : batch.map(({ args }) => args[0]!));
   for (const [i, task] of batch.entries()) {
     const truth = await task.truth();
@@ -86,6 +96,7 @@ async function runBatch(batch: readonly Task[]): Promise<void> {
     }
     for (const { kind, onsetS, raisedS, values } of wrong) {
       wrongAlerts.push({ database: task.database, record: task.record, kind, onsetS, raisedS, values });
+      process.stderr.write(`  false: ${task.database} ${task.record} ${kind} at ${round(onsetS, 1)} s\n`);
     }
   }
 }
@@ -127,7 +138,6 @@ await Promise.all(
 
 // --- what came of it ---
 
-const round = (value: number, digits = 2) => Math.round(value * 10 ** digits) / 10 ** digits;
 const quantile = (values: readonly number[], share: number) =>
   values.length === 0
     ? null
@@ -247,6 +257,7 @@ for (const w of wrongAlerts) {
     `  ${w.database} ${w.record} ${w.kind} onset ${round(w.onsetS, 1)} raised ${round(w.raisedS, 1)} ${JSON.stringify(w.values)}\n`,
   );
 }
+for (const failure of failures) process.stdout.write(`not judged: ${failure}\n`);
 mkdirSync(dirname(flags.out), { recursive: true });
 const report = {
   name: 'alarms',
@@ -254,6 +265,7 @@ const report = {
   node: process.version,
   everyNth: Number(flags.every),
   missing,
+  failures,
   trained,
   normal: {
     hours: round(normalHours, 1),
