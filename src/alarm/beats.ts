@@ -145,6 +145,19 @@ export class BeatHistory {
     return all === 0 ? Number.NaN : good / all;
   }
 
+  /** Share of ventricular beats among the classified ones at or after `fromMs`; NaN if there is none. */
+  ventricularShare(fromMs: StreamMs): number {
+    let all = 0;
+    let ventricular = 0;
+    for (let back = 0; back < this.count && this.tMs(back) >= fromMs; back++) {
+      const beatClass = this.classOf(back);
+      if (beatClass === null) continue;
+      all++;
+      if (beatClass === 'V') ventricular++;
+    }
+    return all === 0 ? Number.NaN : ventricular / all;
+  }
+
   /** The last `n` known intervals, oldest first, whole milliseconds. */
   lastRrMs(n: number): number[] {
     const out: number[] = [];

@@ -10,6 +10,7 @@ import { BeatClassifier } from '../daemon/beat-classifier.js';
 import { createModels, type Models } from '../daemon/models.js';
 import { anomalyModelOf, modelInfoOf, rhythmModelOf, shockableModelOf } from '../daemon/station.js';
 import type { AlertKind } from '../domain/alert.js';
+import type { ModelSlot } from '../domain/inference.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import type { CaptureContent } from '../sensor/capture/container.js';
 import { collectOption, nameAndValue, positive } from './arguments.js';
@@ -140,7 +141,7 @@ export function modelsForReplay(models: Models) {
     rhythmModel: ready ? rhythmModelOf(models) : null,
     shockableModel: ready ? shockableModelOf(models) : null,
     anomalyModel: ready ? anomalyModelOf(models) : null,
-    modelInfo: (kind: AlertKind, slot?: string) => modelInfoOf(models, kind, slot),
+    modelInfo: (kind: AlertKind, slot?: ModelSlot) => modelInfoOf(models, kind, slot),
     stages: NO_STAGES,
   };
 }

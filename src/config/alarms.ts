@@ -164,6 +164,10 @@ export const alarmSettingsSchema = z.strictObject({
         100,
         'Rate of the run above which it counts, beats per minute. PhysioNet/CinC Challenge 2015: 100.',
       ),
+      minScore: share(
+        0.8,
+        'Mean ventricular score that the beats of the run must have: a model that is of two minds about each beat has seen noise more often than a run.',
+      ),
       clearMs: durationMs(10_000, HOUR_MS, 'How long other beats must be back before the alert ends, ms.'),
     })
     .prefault({})
@@ -235,6 +239,10 @@ export const alarmSettingsSchema = z.strictObject({
       clearMs: durationMs(120_000, HOUR_MS, 'Scores must be below `off` for this long before the alert ends, ms.'),
       holeMs: durationMs(120_000, HOUR_MS, 'A hole between scores longer than this starts the count anew, ms.'),
       minGoodShare: share(0.8, "Share of the window's beats that must come from good signal."),
+      maxVentricularShare: share(
+        0.5,
+        'A window with more ventricular beats than this share says nothing of the atria. Only where the beat model runs.',
+      ),
     })
     .refine((s) => s.off <= s.on, { path: ['off'], message: 'must not be above `on`' })
     .prefault({})

@@ -137,6 +137,7 @@ export class Station {
         },
         rhythm: (rhythm) => recorder?.decided({ rhythm }),
         quality: (quality) => recorder?.decided({ quality }),
+        shockable: (shockable) => recorder?.decided({ shockable }),
         samples: (values, count, first) => this.feedTrace(values, count, first),
         spo2: (percent) => {
           this.vitals.spo2Percent = Number.isFinite(percent) ? percent : null;
@@ -176,7 +177,8 @@ export class Station {
       maxBytes: memoryMb * 1e6,
       afterMs: afterSeconds * 1000,
       timers: outside.timers,
-      roots: () => this.runtime.stateful && { alarms: this.alarms, ...this.runtime.stateful },
+      roots: () =>
+        this.runtime.stateful && { alarms: this.alarms, ...this.runtime.stateful, anomaly: this.anomalyPath },
       header: () => ({
         capture: { ...build.capture, recordedBy: `slothd ${outside.version}` },
         flight: {

@@ -29,12 +29,14 @@ export class AtrialFibrillation implements Rule {
   }
 
   rhythm(rhythm: Rhythm, view: AlarmView): void {
-    const { on, off, holeMs, minGoodShare } = this.settings;
+    const { on, off, holeMs, minGoodShare, maxVentricularShare } = this.settings;
     if (rhythm.label === 'unknown' || !Number.isFinite(rhythm.score) || rhythm.tMs < this.lastMs) return;
     // A word on fewer beats is a hint for a person to look at; it is wrong too often to alarm anybody.
     if (rhythm.windowBeats < RHYTHM_VERDICT_BEATS) return;
     // Noise makes beats, and beats made by noise are irregular: a window out of doubtful signal says nothing.
     if (!view.signalGood || !(view.beats.trustedShare(rhythm.windowStartMs) >= minGoodShare)) return;
+    // Where most beats come from the ventricles, their irregularity is the ventricles' own.
+    if (view.beats.ventricularShare(rhythm.windowStartMs) > maxVentricularShare) return;
     const first = rhythm.tMs - this.lastMs > holeMs;
     if (first) this.reset();
     this.lastMs = rhythm.tMs;

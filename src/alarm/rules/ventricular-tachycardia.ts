@@ -7,13 +7,21 @@ import { type Finding, type Rule, type RuleState, round1, round3 } from '../rule
 import { ShockableEvidence } from '../shockable-evidence.js';
 import type { AlarmView } from '../view.js';
 
+/**
+ * Consecutive intervals of a ventricular tachycardia are alike, in the polymorphic kind too; a missed beat doubles one
+ * and a T wave taken for a beat halves one. What noise makes is far less even: an interval beyond this factor of the
+ * stretch's median is no part of a run.
+ */
+const EVENNESS = 2.2;
 /** Without a classified beat for this long there is no evidence of anything: the model is away. */
 const FRESH_MS = 10_000;
 
 /**
  * "5 or more ventricular beats with heart rate higher than 100 bpm": Clifford et al., The PhysioNet/Computing in
  * Cardiology Challenge 2015. Consecutive beats, every one from good signal and called ventricular by the model: a single
- * one never alarms. The rate is that of the intervals inside the run.
+ * one never alarms. The rate is that of the intervals inside the run; more than half of them must be that short by
+ * themselves, they must be alike, and the model must be sure of the beats on the whole: five doubtful words in noise are
+ * no run.
  *
  * A fast tachycardia of changing shape hides its beats from any detector: there the shockable model's word on the wave
  * itself is as good, and then the rate is where its spectrum peaks.
@@ -66,16 +74,32 @@ export class VentricularTachycardia implements Rule {
     while (last > 0 && view.beats.hasInterval(last - 1) && isEvidence(view.beats, last - 1)) last--;
     const beats = first - last + 1;
     if (beats < this.settings.beats) return;
-    const rateBpm = ((beats - 1) * 60_000) / (view.beats.tMs(last) - view.beats.tMs(first));
-    if (!(rateBpm > this.settings.aboveBpm)) return;
-    let sum = 0;
-    for (let at = last; at <= first; at++) sum += view.beats.ventricularScore(at);
+    const span = this.settings.beats - 1;
+    // Somewhere around this beat there must be a stretch of the defined length that is a run in itself.
+    let found = false;
+    for (let newest = Math.max(last, back - span); newest + span <= first && newest <= back; newest++) {
+      found ||= this.isRun(view.beats, newest, newest + span);
+    }
+    if (!found) return;
     this.found = true;
     this.running = view.beats.tMs(last) >= this.newestScoredMs;
     this.onsetMs = view.beats.tMs(first);
     this.beats = beats;
-    this.rateBpm = rateBpm;
-    this.score = sum / beats;
+    this.rateBpm = ((beats - 1) * 60_000) / (view.beats.tMs(last) - view.beats.tMs(first));
+    this.score = meanScore(view.beats, last, first);
+  }
+
+  /** Whether the beats from `oldest` to `newest` (both beats back) are fast, even and surely ventricular. */
+  private isRun(beats: BeatHistory, newest: number, oldest: number): boolean {
+    const { aboveBpm, minScore } = this.settings;
+    const intervals = oldest - newest;
+    const rateBpm = (intervals * 60_000) / (beats.tMs(newest) - beats.tMs(oldest));
+    if (!(rateBpm > aboveBpm) || meanScore(beats, newest, oldest) < minScore) return false;
+    const rrMs = Array.from({ length: intervals }, (_, i) => beats.rrMs(newest + i)).sort((a, b) => a - b);
+    const medianMs = rrMs[intervals >> 1]!;
+    return (
+      medianMs * aboveBpm < 60_000 && rrMs[0]! * EVENNESS >= medianMs && rrMs[intervals - 1]! <= medianMs * EVENNESS
+    );
   }
 
   state(view: AlarmView): RuleState {
@@ -118,6 +142,12 @@ export class VentricularTachycardia implements Rule {
     this.running = false;
     this.wave.reset();
   }
+}
+
+function meanScore(beats: BeatHistory, newest: number, oldest: number): number {
+  let sum = 0;
+  for (let at = newest; at <= oldest; at++) sum += beats.ventricularScore(at);
+  return sum / (oldest - newest + 1);
 }
 
 function isEvidence(beats: BeatHistory, back: number): boolean {

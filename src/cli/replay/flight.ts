@@ -76,6 +76,7 @@ class Flight {
   private readonly pipeline: Pipeline;
   private readonly clock: ArrivalSampleClock | null;
   private readonly classifier: BeatClassifier | null;
+  private readonly anomaly: AnomalyPath | null;
   private nowMs: StreamMs;
 
   constructor(
@@ -135,6 +136,8 @@ class Flight {
           })
         : null;
     const anomalyModel = anomalyModelOf(models);
+    this.anomaly =
+      anomalyModel && new AnomalyPath({ model: anomalyModel, onVerdict: (verdict) => this.alarms.anomaly(verdict) });
     this.pipeline = new Pipeline({
       carries,
       rateHz: header.rateHz,
@@ -143,8 +146,7 @@ class Flight {
       classifier: this.classifier,
       rhythmModel: rhythmModelOf(models),
       shockableModel: shockableModelOf(models),
-      anomalyPath:
-        anomalyModel && new AnomalyPath({ model: anomalyModel, onVerdict: (verdict) => this.alarms.anomaly(verdict) }),
+      anomalyPath: this.anomaly,
       stages: { record() {} },
       nowMs: () => 0,
       listener: {
@@ -162,6 +164,7 @@ class Flight {
           this.decide({ quality });
           this.events.quality(quality);
         },
+        shockable: (shockable) => this.decide({ shockable }),
       },
     });
   }
@@ -232,9 +235,9 @@ class Flight {
   }
 
   private restore(state: Uint8Array): void {
-    const { alarms, pipeline, classifier } = this;
+    const { alarms, pipeline, classifier, anomaly } = this;
     try {
-      restoreState({ alarms, pipeline, sampleClock: this.clock, classifier }, state, STATE_OF_PIPELINE);
+      restoreState({ alarms, pipeline, sampleClock: this.clock, classifier, anomaly }, state, STATE_OF_PIPELINE);
     } catch (error) {
       if (!(error instanceof StateError || error instanceof RangeError)) throw error;
       const { recordedBy } = this.content.header;

@@ -6,6 +6,7 @@ import type { StreamMs, Timers } from '../../domain/clock.js';
 import type { InferencePort } from '../../domain/inference.js';
 import type { Quality } from '../../domain/quality.js';
 import type { Rhythm } from '../../domain/rhythm.js';
+import type { ShockableVerdict } from '../../domain/shockable.js';
 import { type CaptureHeader, encodeRecord, MAGIC, RECORD, type RecordType } from '../../sensor/capture/container.js';
 import { OrderedAnswers } from '../ordered-answers.js';
 import type { FlightHeader } from './header.js';
@@ -26,6 +27,7 @@ export type Decision =
   | { readonly beat: Beat; readonly scores: BeatScores | null }
   | { readonly rhythm: Rhythm }
   | { readonly quality: Quality }
+  | { readonly shockable: ShockableVerdict }
   | { readonly alert: AlertChange };
 
 /** What somebody tells the alarms from outside. */

@@ -53,6 +53,8 @@ async function racing(rateHz: number): Promise<ExportRecording> {
     version: 'test',
     createClassifier: null,
     rhythmModel: null,
+    shockableModel: null,
+    anomalyModel: null,
     modelInfo: () => null,
     stages: { record() {} },
     speed: null,
