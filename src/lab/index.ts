@@ -1,8 +1,10 @@
-/** The lab as a library: `import { toOnnx, quantizeStatic, exportBundle } from 'slothd/lab'`. See docs/lab.md. */
+/** The lab as a library: `import { prune, quantize, toOnnx } from 'slothd/lab'`. See docs/lab-as-a-library.md. */
 export { openBackend } from './backend.js';
+export { ConvertError, convertModel, loadDataset, openSource } from './convert/index.js';
 export { findDatabase, needDatabase } from './data/find.js';
 export { beatMetrics, matchBeats, poolScores, referenceBeats, scoreBeats } from './evaluation/beat-match.js';
 export { type ExportOptions, ExportRefusedError, type ExportVariant, exportBundle, GATE } from './export/index.js';
+export { type PruneOptions, prune, type QuantizeOptions, quantize } from './library.js';
 export {
   encodeModel,
   layersModelToOnnx as toOnnx,
@@ -10,6 +12,7 @@ export {
   readModelFile,
   UnsupportedLayerError,
 } from './onnx/index.js';
+export { PersonalizeError, personalize } from './personalize/index.js';
 export { pruneChannels } from './prune/channel.js';
 export { MagnitudePruner } from './prune/pruner.js';
 export { ConstantSparsity, PolynomialDecay } from './prune/schedules.js';
@@ -24,5 +27,6 @@ export {
   quantizeStatic,
   quantizeWithinLoss,
 } from './quantize/index.js';
+export { rationalFactor, resample } from './signal/resample.js';
 export { loadModel, saveModel } from './train/model-files.js';
 export { readAnnotations, readRecord, writeAnnotations, writeRecord } from './wfdb/index.js';
