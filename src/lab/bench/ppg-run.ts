@@ -112,6 +112,15 @@ export const NO_FINGER: Readonly<Record<string, (i: number, rateHz: number, norm
     Math.min(1023, Math.max(0, 512 + 900 * Math.sin((2 * Math.PI * 50.2 * i) / rate))),
 };
 
+/** Lamps whose flicker is no sine: folded, it has harmonics as a pulse has. The gate tells them by their evenness, at 25 Hz badly. */
+export const LAMPS: typeof NO_FINGER = {
+  'lamp flicker folded to 2.2 Hz, ramp': (i, rate, normal) => 512 + 150 * (((2.2 * i) / rate) % 1) + 4 * normal(),
+  'lamp flicker folded to 2.2 Hz, dimmer': (i, rate, normal) =>
+    512 + (((2.2 * i) / rate) % 1 < 0.3 ? 150 : 0) + 4 * normal(),
+  'lamp flicker folded to 2.2 Hz, half waves': (i, rate, normal) =>
+    512 + 150 * Math.abs(Math.sin((Math.PI * 2.2 * i) / rate)) + 4 * normal(),
+};
+
 /** Noise as a hand makes it: a random walk, 0.5 to 5 Hz, of changing size. */
 export function handMotion(length: number, rateHz: number, seed: number): Float64Array {
   const normal = normalOf(seed);

@@ -34,6 +34,15 @@ const HISS = 1;
  */
 const SINE = -0.93;
 const SINE_STRENGTH = 0.9;
+/**
+ * Flicker with harmonics (a dimmed lamp) repeats like a pulse. It is told by being evener in size and time than any heart: the
+ * size of pulses changes with every breath. Only where a rule could take it for a fast or a slow heart: a pacemaker is
+ * even as well, at the rates between.
+ */
+const TOO_EVEN_SIZE = 0.022;
+const STILL_TOO_EVEN = 0.03;
+const EVEN_INTERVAL = 0.06;
+const NO_ALARM_MS = [600, 1500] as const;
 /** Below this share of the usual height the pulse is gone; whether the heart stopped or the finger left, it is no noise. */
 const QUIET = 0.2;
 /** A finger that leaves moves the light level by many pulse heights. */
@@ -184,10 +193,20 @@ export class PulseQuality {
     }
     const { strength, atHalf } = this.period;
     if (strength > SINE_STRENGTH && atHalf < SINE * strength) return 'mains';
+    if (this.tooEven()) return 'mains';
     if (hiss > HISS * amplitude) return 'no-finger';
     if (this.usual > 0 && amplitude > LARGER * this.usual) return 'motion';
     if (this.template.agreement >= (this.state === 'good' ? STILL_AGREES : AGREES)) return null;
     return this.usual > 0 ? 'motion' : 'noise';
+  }
+
+  private tooEven(): boolean {
+    const { evenness } = this.template;
+    if (!evenness.known) return false;
+    const intervalMs = (evenness.interval * 1000) / this.options.rateHz;
+    if (intervalMs >= NO_ALARM_MS[0] && intervalMs <= NO_ALARM_MS[1]) return false;
+    const limit = this.noisy === 'mains' ? STILL_TOO_EVEN : TOO_EVEN_SIZE;
+    return evenness.sizeSpread < limit && evenness.intervalSpread < EVEN_INTERVAL;
   }
 
   private set(state: QualityState, reasons: readonly QualityReason[], tMs: StreamMs): void {

@@ -1,3 +1,5 @@
+import { PulseEvenness } from './evenness.js';
+
 /** The stretch of a pulse that is compared: its rise, and its fall up to where the dicrotic wave varies. */
 const BEFORE_MS = 250;
 const AFTER_MS = 350;
@@ -9,6 +11,9 @@ const STEP = 0.15;
 /** The detector decides up to this long after a peak. */
 const HISTORY_MS = 1600;
 
+/** The band's peak lies within this time of where the detector saw it. */
+const PEAK_REACH_MS = 80;
+
 /** How like each other the last pulses are in shape: the mean correlation of each with the running average pulse. */
 export class PulseTemplate {
   private readonly history: Float64Array;
@@ -18,6 +23,9 @@ export class PulseTemplate {
   private readonly average: Float64Array;
   private readonly pulse: Float64Array;
   private readonly likeness = new Float64Array(PULSES);
+  /** How even the pulses are. */
+  readonly evenness = new PulseEvenness();
+  private readonly reach: number;
   private beats = 0;
   private count = 0;
   private freshFrom = 0;
@@ -29,6 +37,7 @@ export class PulseTemplate {
     const samples = (ms: number) => Math.max(1, Math.round((ms * rateHz) / 1000));
     this.before = samples(BEFORE_MS);
     this.length = this.before + samples(AFTER_MS);
+    this.reach = samples(PEAK_REACH_MS);
     this.average = new Float64Array(this.length);
     this.pulse = new Float64Array(this.length);
     const size = 2 ** Math.ceil(Math.log2(samples(HISTORY_MS)));
@@ -71,6 +80,7 @@ export class PulseTemplate {
       pulse[i] = value;
       power += value * value;
     }
+    this.evenness.push(Math.sqrt(power), this.peakNear(sample));
     const scale = power > 0 ? 1 / Math.sqrt(power) : 0;
     // A plain mean of the first pulses, then a running one.
     const step = Math.max(STEP, 1 / (this.beats + 1));
@@ -86,8 +96,22 @@ export class PulseTemplate {
     this.beats++;
   }
 
+  /** Where the wave is highest near a sample, between samples by a parabola. */
+  private peakNear(sample: number): number {
+    const { history, mask } = this;
+    let at = sample;
+    for (let i = sample - this.reach; i <= sample + this.reach; i++) {
+      if (history[i & mask]! > history[at & mask]!) at = i;
+    }
+    const left = history[(at - 1) & mask]!;
+    const right = history[(at + 1) & mask]!;
+    const curve = left - 2 * history[at & mask]! + right;
+    return curve < 0 ? at + (0.5 * (left - right)) / curve : at;
+  }
+
   clear(): void {
     this.beats = 0;
+    this.evenness.clear();
     this.freshFrom = this.count;
     this.average.fill(0);
   }

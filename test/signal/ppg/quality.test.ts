@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Quality } from '../../../src/domain/quality.js';
-import { handMotion, NO_FINGER, normalOf, runPulse, simulatedPulse } from '../../../src/lab/bench/ppg-run.js';
+import { handMotion, LAMPS, NO_FINGER, normalOf, runPulse, simulatedPulse } from '../../../src/lab/bench/ppg-run.js';
 import { PulseQuality } from '../../../src/signal/ppg/quality.js';
 
 describe('PulseQuality', () => {
@@ -18,6 +18,23 @@ describe('PulseQuality', () => {
       expect(Object.keys(reasons).join()).toMatch(/no-finger|mains|noise|motion|flat|clipped/);
     });
   }
+
+  it.each(Object.keys(LAMPS))('a lamp is hardly ever good at 100 Hz: %s', (name) => {
+    const normal = normalOf(11);
+    const samples = Float64Array.from({ length: 12_000 }, (_, i) => LAMPS[name]!(i, 100, normal));
+    const { goodShare, reasons } = runPulse(samples, 100, { min: 0, max: 1023 });
+    expect(goodShare).toBeLessThan(0.12);
+    expect(Object.keys(reasons).join()).toMatch(/mains/);
+  });
+
+  it.each([110, 150, 180])('a fast heart at %i a minute is not taken for a lamp', (bpm) => {
+    for (const rateHz of [50, 100]) {
+      const { samples } = simulatedPulse('sinus', bpm, 60, rateHz, 0.02);
+      const { goodShare, reasons } = runPulse(samples, rateHz);
+      expect(goodShare).toBeGreaterThan(0.8);
+      expect(Object.keys(reasons).join()).not.toMatch(/mains/);
+    }
+  });
 
   it('a fidgeting hand is not good', () => {
     for (const seed of [1, 2, 3]) expect(runPulse(handMotion(6000, 100, seed), 100).goodShare).toBeLessThan(0.1);
