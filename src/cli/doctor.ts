@@ -47,7 +47,7 @@ export async function examine(configFile: string, system: System): Promise<Findi
   const rest = await Promise.all([
     checkDisk(config.stateDir, system),
     ...config.sensors.map((sensor) => checkPort(sensor, system)),
-    checkRuntime(config.inference),
+    checkRuntime(config.inference, {}, config.stateDir),
     checkBroker(config),
   ]);
   return [...machine.flat(), good('config', `${configFile}: ${config.sensors.length} sensor(s)`), ...rest.flat()];

@@ -145,6 +145,6 @@ export async function checkVersions(slothd: string, node: string, arch: string, 
   if (major < 20 || (major === 20 && minor < 19))
     return [bad('versions', `${says}: Node is too old`, 'install the Debian package: it brings its own Node')];
   if (arch !== 'x64' && arch !== 'arm64')
-    return [note('versions', `${says}: no native model runtime for ${arch}; rules go on without it`)];
+    return [note('versions', `${says}: no native model runtime for ${arch}; the WASM one is used`)];
   return [good('versions', says)];
 }

@@ -15,6 +15,9 @@ import { checkRuntime } from '../../../src/cli/doctor/runtime.js';
 import { asText, firstToMend } from '../../../src/cli/doctor.js';
 import { parseConfig } from '../../../src/config/load.js';
 import type { Config } from '../../../src/config/schema.js';
+import { WASM_RUNTIME } from '../../../src/inference/host/messages.js';
+import { spawnHost } from '../../../src/inference/host/spawn.js';
+import { HOST_ENTRY } from '../../inference/helpers.js';
 import { fakeSystem } from './fake-system.js';
 
 const BY_ID = '/dev/serial/by-id/usb-Arduino-if00';
@@ -154,7 +157,8 @@ describe('memory and versions', () => {
 });
 
 describe('model', () => {
-  const settings = (beat: string | null) => ({ models: { beat, rhythm: null }, startTimeoutMs: 5000 }) as never;
+  const settings = (beat: string | null) =>
+    ({ models: { beat, rhythm: null }, startTimeoutMs: 60_000, runtime: 'auto' }) as never;
 
   it('finds a bundle that is not there', async () => {
     const [finding] = await checkRuntime(settings('/nowhere/model'), { backOff: { firstMs: 10, longestMs: 10 } });
@@ -169,6 +173,16 @@ describe('model', () => {
     });
     expect(finding).toMatchObject({ state: 'bad' });
     expect(finding!.says).toContain('illegal instruction');
+  });
+
+  it('notes that the native library does not load, and what runs instead', async () => {
+    const broken = { runtime: 'native' as const, module: 'onnxruntime-of-nowhere' };
+    const [finding] = await checkRuntime(settings('beat-ecg'), {
+      runtimes: [broken, WASM_RUNTIME],
+      spawn: () => spawnHost(HOST_ENTRY),
+    });
+    expect(finding).toMatchObject({ state: 'note' });
+    expect(finding!.says).toMatch(/runs on the wasm runtime: onnxruntime-of-nowhere does not load/);
   });
 
   it('takes no model for a choice', async () => {
