@@ -1,178 +1,121 @@
-// From the wire to the alert: real recordings through virtual serial ports in real time, into `slothd run`, to a broker,
-// to an independent MQTT client. Usage: npm run bench:wire -- [--sensors N] [--seconds N] [--record mitdb/232]
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+// From the wire to the alert, side by side: the same bytes through virtual serial ports in real time into slothd, a Python
+// pipeline, Node-RED and an echo program (the floor), to mosquitto, to one MQTT subscriber that takes the time.
+// Usage: npm run bench:wire -- [--systems slothd,python,node-red,echo] [--sensors 1,8,64] [--signals rr,ecg]
+//        [--seconds 60] [--rounds 3] [--busy]      peers: node bench/peers/setup.mjs
+import { spawn } from 'node:child_process';
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Aedes } from 'aedes';
-import mqtt from 'mqtt';
-import { needDatabase } from '../dist/lab/data/find.js';
-import { readRecord } from '../dist/lab/wfdb/index.js';
-import { findFormat } from '../dist/sensor/formats/registry.js';
-import { VirtualPort } from '../dist/simulator/virtual-port.js';
-import { childrenOf, cpuSeconds, percentile, pssBytes } from './lib/processes.mjs';
-import { save, table } from './lib/report.mjs';
+import { median, percentile } from './lib/processes.mjs';
+import { load, save, table } from './lib/report.mjs';
+import { measure } from './wire/measure.mjs';
+import { ecgLines, rrLines } from './wire/signals.mjs';
+import { SYSTEMS } from './wire/systems.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    sensors: { type: 'string', default: '8' },
-    seconds: { type: 'string', default: '120' },
-    record: { type: 'string', default: 'mitdb/232' },
+    systems: { type: 'string', default: Object.keys(SYSTEMS).join(',') },
+    sensors: { type: 'string', default: '1,8,64' },
+    signals: { type: 'string', default: 'rr,ecg' },
+    seconds: { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '3' },
+    busy: { type: 'boolean', default: false },
   },
 });
-const sensors = Number(options.sensors);
+const systems = options.systems.split(',').filter((name) => {
+  if (!SYSTEMS[name]) throw new Error(`no system ${name}; there are ${Object.keys(SYSTEMS).join(', ')}`);
+  const missing = SYSTEMS[name].missing();
+  if (missing) console.log(`${name} is skipped: ${missing}`);
+  return !missing;
+});
 const seconds = Number(options.seconds);
-const [database, name] = options.record.split('/');
-const record = await readRecord(join(needDatabase(database), name));
-const { samples } = record.signals[0];
-const format = findFormat('protocentral');
-const { perUnit, offset } = format.carries({}).waveform.nominal;
-const folder = mkdtempSync(join(tmpdir(), 'slothd-bench-'));
+const rounds = Number(options.rounds);
 
-const broker = await startBroker();
-const ports = [];
-for (let i = 0; i < sensors; i++) ports.push(await VirtualPort.open({ link: join(folder, `sensor${i}`) }));
-const config = {
-  node: 'bench',
-  stateDir: join(folder, 'state'),
-  // Long intervals are frequent in this record; told as soon as they are over, they make many alerts caused by bytes.
-  alarms: { pause: { afterMs: 1500, clearMs: 0 }, storm: { withinMs: 0 } },
-  sensors: ports.map((port, i) => ({
-    name: `s${i}`,
-    format: format.id,
-    rateHz: record.rateHz,
-    link: { type: 'serial', path: port.path },
-  })),
-  mqtt: { url: broker.url },
-  http: { port: 0 },
-};
-writeFileSync(join(folder, 'slothd.yaml'), JSON.stringify(config));
-
-/** When the newest bytes were written to each port: an alert comes from them or from time alone. */
-const lastWriteMs = new Float64Array(sensors);
-const outside = [];
-const inside = [];
-let alerts = 0;
-const subscriber = await mqtt.connectAsync(broker.url);
-subscriber.on('message', (topic, payload) => {
-  const now = performance.now();
-  const alert = JSON.parse(payload.toString());
-  if (alert.category !== 'health') return;
-  alerts++;
-  if (alert.latencyMs === null) return;
-  inside.push(alert.latencyMs);
-  outside.push(now - lastWriteMs[Number(topic.split('/')[2].slice(1))]);
+/** A neighbour on every core that does nothing but compute. */
+const neighbours = options.busy
+  ? cpus().map(() => spawn(process.execPath, ['-e', 'for (;;) Math.sqrt(Math.random())'], { stdio: 'ignore' }))
+  : [];
+process.on('exit', () => {
+  for (const neighbour of neighbours) neighbour.kill('SIGKILL');
 });
-await subscriber.subscribeAsync('slothd/bench/+/alert', { qos: 1 });
 
-const startedMs = performance.now();
-const daemon = spawn(process.execPath, ['dist/main.js', 'run', '--config', join(folder, 'slothd.yaml')], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
-const ready = new Promise((resolve) => {
-  subscriber.on('message', (topic, payload) => {
-    if (topic.endsWith('/health') && JSON.parse(payload.toString()).ready) resolve(performance.now() - startedMs);
-  });
-});
-await subscriber.subscribeAsync('slothd/bench/health', { qos: 1 });
-const readyMs = await Promise.race([ready, sleep(20_000, Number.NaN)]);
-
-const [host] = childrenOf(daemon.pid);
-const cpuBefore = cpuSeconds(daemon.pid) + (host ? cpuSeconds(host) : 0);
-const playing = ports.map((port, i) => play(port, i));
-await Promise.all(playing);
-await sleep(1000);
-const cpu = cpuSeconds(daemon.pid) + (host ? cpuSeconds(host) : 0) - cpuBefore;
-const pss = { daemon: pssBytes(daemon.pid), host: host ? pssBytes(host) : 0 };
-daemon.kill('SIGTERM');
-await new Promise((resolve) => daemon.on('exit', resolve));
-for (const port of ports) port.close();
-await subscriber.endAsync();
-await broker.close();
-rmSync(folder, { recursive: true });
-
-const ms = (value) => Math.round(value * 100) / 100;
-const mib = (value) => Math.round((value / 2 ** 20) * 10) / 10;
-const result = {
-  record: options.record,
-  sensors,
-  seconds,
-  broker: broker.name,
-  alerts,
-  causedByBytes: inside.length,
-  wireToAlertMs: { p50: ms(percentile(inside, 0.5)), p99: ms(percentile(inside, 0.99)), max: ms(Math.max(...inside)) },
-  writeToReceiptMs: {
-    p50: ms(percentile(outside, 0.5)),
-    p99: ms(percentile(outside, 0.99)),
-    max: ms(Math.max(...outside)),
-  },
-  pssMiB: { daemon: mib(pss.daemon), host: mib(pss.host) },
-  cpuShare: Math.round((cpu / seconds) * 1000) / 1000,
-  startToReadyMs: Math.round(readyMs),
-};
-save(`wire-${sensors}`, result);
-console.log(
-  `${options.record} at ${record.rateHz} Hz through ${sensors} virtual serial port(s), ${seconds} s, broker ${broker.name}`,
-);
-table(
-  ['', 'p50', 'p99', 'max'],
-  [
-    ['bytes arrived -> on the socket, ms', ...Object.values(result.wireToAlertMs)],
-    ['bytes written -> subscriber, ms', ...Object.values(result.writeToReceiptMs)],
-  ],
-);
-console.log(`alert events ${alerts}, caused by bytes ${inside.length}`);
-console.log(`memory (PSS) daemon ${result.pssMiB.daemon} MiB, model host ${result.pssMiB.host} MiB`);
-console.log(
-  `CPU of both ${(result.cpuShare * 100).toFixed(1)} % of one core; start to ready ${result.startToReadyMs} ms`,
-);
-
-/** Plays the record in real time, each sensor from another place of it. */
-async function play(port, index) {
-  const from = Math.floor((index * samples.length) / sensors);
-  let bytes = [];
-  const encoder = format.createEncoder((chunk) => bytes.push(Buffer.from(chunk)), { rateHz: record.rateHz });
-  const begin = performance.now() + index * 3;
-  for (let sent = 0; sent < seconds * record.rateHz; ) {
-    const due = Math.min(seconds * record.rateHz, Math.floor(((performance.now() - begin) * record.rateHz) / 1000));
-    bytes = [];
-    for (; sent < due; sent++) {
-      encoder.sample(Math.round(offset + samples[(from + sent) % samples.length] * perUnit));
-      encoder.frame();
-    }
-    if (bytes.length > 0) {
-      port.write(Buffer.concat(bytes));
-      lastWriteMs[index] = performance.now();
-    }
-    await sleep(20);
+const rows = [];
+for (const signal of options.signals.split(',')) {
+  for (const sensors of options.sensors.split(',').map(Number)) {
+    const plan = signal === 'rr' ? rrLines(sensors, seconds) : await ecgLines(sensors, seconds);
+    const runs = new Map(systems.map((name) => [name, []]));
+    // In turn, so that what else the machine does meets all of them.
+    for (let round = 0; round < rounds; round++)
+      for (const name of systems) {
+        try {
+          runs.get(name).push(await measure(SYSTEMS[name], { signal, plan, seconds }));
+        } catch (error) {
+          console.log(`${name}, ${sensors} sensors, ${signal}: ${error.message}`);
+        }
+      }
+    for (const [name, list] of runs) if (list.length > 0) rows.push(rowOf(name, signal, sensors, list));
+    show(rows.filter((row) => row.signal === signal && row.sensors === sensors));
   }
 }
+const key = (row) => `${row.signal} ${row.sensors} ${row.busy} ${row.system}`;
+const fresh = new Set(rows.map(key));
+const kept = (load('wire')?.rows ?? []).filter((row) => !fresh.has(key(row)));
+const order = (row) => `${row.busy} ${row.signal} ${String(row.sensors).padStart(5)}`;
+save('wire', { rows: [...kept, ...rows].sort((a, b) => order(a).localeCompare(order(b))) });
+process.exit(0);
 
-async function startBroker() {
-  const port = await freePort();
-  const url = `mqtt://127.0.0.1:${port}`;
-  const binary = ['/usr/sbin/mosquitto', 'mosquitto'].find((path) => spawnSync(path, ['-h']).status !== null);
-  if (binary) {
-    const file = join(folder, 'mosquitto.conf');
-    writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
-    const process_ = spawn(binary, ['-c', file], { stdio: 'ignore' });
-    await sleep(300);
-    return { name: 'mosquitto', url, close: async () => void process_.kill() };
-  }
-  const aedes = await Aedes.createBroker();
-  const server = createServer((socket) => aedes.handle(socket));
-  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return { name: 'aedes', url, close: () => new Promise((resolve) => aedes.close(() => server.close(resolve))) };
+/** Percentiles over all rounds together; the spread is that of the rounds' own. */
+function rowOf(system, signal, sensors, list) {
+  const ms = (value) => Math.round(value * 100) / 100;
+  const all = list.flatMap((run) => run.latenciesMs);
+  const inside = list.flatMap((run) => run.insideMs);
+  const p99s = list.map((run) => percentile(run.latenciesMs, 0.99));
+  return {
+    system,
+    signal,
+    sensors,
+    busy: options.busy,
+    rounds: list.length,
+    seconds,
+    events: all.length,
+    missed: list.reduce((sum, run) => sum + run.missed, 0),
+    surplus: list.reduce((sum, run) => sum + run.surplus, 0),
+    p50Ms: ms(percentile(all, 0.5)),
+    p99Ms: ms(percentile(all, 0.99)),
+    maxMs: ms(Math.max(...all)),
+    p99OfRoundsMs: [ms(Math.min(...p99s)), ms(Math.max(...p99s))],
+    ...(inside.length > 0
+      ? { insideP50Ms: ms(percentile(inside, 0.5)), insideP99Ms: ms(percentile(inside, 0.99)) }
+      : {}),
+    cpuSecondsPerSensorHour: ms(median(list.map((run) => run.cpuSecondsPerSensorHour))),
+    pssMiB: Math.round((median(list.map((run) => run.pssBytes)) / 2 ** 20) * 10) / 10,
+    readyMs: Math.round(median(list.map((run) => run.readyMs))),
+  };
 }
 
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
+function show(some) {
+  const [first] = some;
+  if (!first) return;
+  console.log(
+    `\n${first.sensors} sensor(s), ${first.signal === 'rr' ? 'RR lines' : 'ECG at 250 Hz'}${first.busy ? ', both cores busy' : ''}: last byte written -> alert received, ms`,
+  );
+  table(
+    ['', 'p50', 'p99', 'max', 'p99 of rounds', 'events', 'missed', 'CPU s/sensor-h', 'PSS MiB', 'ready ms'],
+    some.map((row) => [
+      row.system,
+      row.p50Ms,
+      row.p99Ms,
+      row.maxMs,
+      row.p99OfRoundsMs.join('-'),
+      row.events,
+      row.missed,
+      row.cpuSecondsPerSensorHour,
+      row.pssMiB,
+      row.readyMs,
+    ]),
+  );
+  for (const row of some)
+    if (row.insideP99Ms !== undefined)
+      console.log(
+        `${row.system} itself: bytes arrived -> on the socket, p50 ${row.insideP50Ms}, p99 ${row.insideP99Ms} ms`,
+      );
 }

@@ -59,3 +59,11 @@ export function writtenBytes(pid) {
     return Number.NaN;
   }
 }
+
+/** A process and all its descendants that are alive. */
+export function treeOf(pid) {
+  return [pid, ...childrenOf(pid).flatMap(treeOf)];
+}
+
+/** Middle value of numbers. */
+export const median = (values) => percentile(values, 0.5);

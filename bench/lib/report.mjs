@@ -1,5 +1,5 @@
 // Results as committed JSON and as a table for a person.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 
 export function machine() {
@@ -19,6 +19,12 @@ export function save(name, result) {
   mkdirSync(new URL('../results/', import.meta.url), { recursive: true });
   const whole = { name, date: new Date().toISOString().slice(0, 10), machine: machine(), ...result };
   writeFileSync(new URL(`../results/${name}.json`, import.meta.url), `${JSON.stringify(whole, null, 2)}\n`);
+}
+
+/** A committed result; null where there is none. */
+export function load(name) {
+  const file = new URL(`../results/${name}.json`, import.meta.url);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
 }
 
 export function table(head, rows) {
