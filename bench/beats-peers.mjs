@@ -26,7 +26,8 @@ if (!existsSync(PYTHON)) {
 const rows = (load('beats-peers')?.rows ?? []).filter((row) => !options.detectors.split(',').includes(row.detector));
 for (const detector of options.detectors.split(',')) {
   const row = { detector };
-  for (const database of options.databases.split(',')) Object.assign(row, { [database]: await score(detector, database) });
+  for (const database of options.databases.split(','))
+    Object.assign(row, { [database]: await score(detector, database) });
   rows.push(row);
   save('beats-peers', { rows });
 }

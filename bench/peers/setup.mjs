@@ -33,3 +33,12 @@ run(
   ],
   join(ENV, 'node-red'),
 );
+
+// The file store that mqtt.js' own documents name, for bench:outbox.
+mkdirSync(join(ENV, 'mqtt-store'), { recursive: true });
+writeFileSync(join(ENV, 'mqtt-store/package.json'), '{ "private": true }\n');
+run(
+  'npm',
+  ['install', '--ignore-scripts', '--no-audit', '--no-fund', 'mqtt-jsonl-store@0.3.1'],
+  join(ENV, 'mqtt-store'),
+);

@@ -113,7 +113,8 @@ async function play(plan, ports, state) {
   }
 }
 
-async function startMosquitto(folder) {
+/** A mosquitto of its own on a free loopback port. */
+export async function startMosquitto(folder) {
   const port = await freePort();
   const binary = ['/usr/sbin/mosquitto', 'mosquitto'].find((path) => spawnSync(path, ['-h']).status !== null);
   if (!binary) throw new Error('mosquitto is not installed: apt-get install mosquitto');

@@ -1,0 +1,262 @@
+// Writes docs/benchmarks.md and its pictures from the committed results in bench/results. Usage: npm run bench:page
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { load } from './lib/report.mjs';
+import { logBars } from './lib/svg.mjs';
+
+const docs = new URL('../docs/', import.meta.url);
+mkdirSync(new URL('images/', docs), { recursive: true });
+const sections = [wire, capacity, beats, inference, outbox, fleet, footprint, lab];
+
+const page = [
+  '# Benchmarks',
+  '',
+  'Made by `npm run bench:page` out of the JSON in [bench/results](../bench/results); each section names the command that',
+  'measures it anew, `npm run bench` runs them all. Take ratios rather than times: the machine is named with each table. Peers are',
+  'installed by `node bench/peers/setup.mjs` and are no part of slothd; a peer that is missing is left out, and said so.',
+  '',
+];
+for (const section of sections) {
+  const lines = section();
+  if (lines) page.push(...lines, '');
+}
+writeFileSync(new URL('benchmarks.md', docs), `${page.join('\n').trimEnd()}\n`);
+console.log('docs/benchmarks.md');
+
+function wire() {
+  const result = load('wire');
+  if (!result) return null;
+  const out = [
+    '## Wire to alert',
+    '',
+    'The same bytes in real time through virtual serial ports into each system, alerts to mosquitto at QoS 1, one',
+  ];
+  out.push(
+    'subscriber. From the write of the last byte that caused an alert to its receipt, ms. `echo` reads the port, applies the rule and',
+  );
+  out.push(
+    'publishes, nothing else: it is the floor of the measurement. The Python pipeline (pyserial, sleepecg, onnxruntime, paho-mqtt) and',
+  );
+  out.push(
+    'the Node-RED flow run the same float model and rule, but keep nothing on disk, judge no signal and feed the model zeros for its',
+  );
+  out.push(
+    'computed features. RR lines: the line that must cause an alert is known. ECG: the newest chunk before the receipt counts as',
+  );
+  out.push(
+    'the cause, which flatters a system that lags. `npm run bench:wire` (`-- --busy` with every core busy).',
+    '',
+  );
+  out.push(named(result), '');
+  for (const busy of [false, true]) {
+    for (const signal of ['rr', 'ecg']) {
+      const rows = result.rows.filter((row) => row.signal === signal && row.busy === busy);
+      if (rows.length === 0) continue;
+      out.push(`### ${signal === 'rr' ? 'RR lines' : 'ECG at 250 Hz'}${busy ? ', every core busy' : ''}`, '');
+      out.push(
+        ...table(
+          [
+            'sensors',
+            'system',
+            'p50',
+            'p99',
+            'max',
+            'p99 of rounds',
+            'events',
+            'missed',
+            'CPU s per sensor-hour',
+            'PSS MiB',
+            'ready ms',
+          ],
+          rows.map((row) => [
+            row.sensors,
+            row.system,
+            row.p50Ms,
+            row.p99Ms,
+            row.maxMs,
+            row.p99OfRoundsMs.join(' to '),
+            row.events,
+            row.missed,
+            row.cpuSecondsPerSensorHour,
+            row.pssMiB,
+            row.readyMs,
+          ]),
+        ),
+        '',
+      );
+      const sizes = [...new Set(rows.map((row) => row.sensors))];
+      const file = `images/bench-wire-${signal}${busy ? '-busy' : ''}.svg`;
+      const groups = sizes.map((size) => ({
+        name: `${size} sensor${size > 1 ? 's' : ''}`,
+        bars: rows.filter((row) => row.sensors === size).map((row) => ({ name: row.system, value: row.p99Ms })),
+      }));
+      writeFileSync(new URL(file, docs), logBars({ title: 'Wire to alert, p99', unit: 'ms', groups }));
+      out.push(`![p99 by system and number of sensors](${file})`, '');
+    }
+  }
+  return out;
+}
+
+function capacity() {
+  const result = load('capacity');
+  return (
+    result && [
+      '## Capacity of one core',
+      '',
+      'ECG sensors at 250 Hz in one process, in real time: bytes, decoding, beats, quality, model windows, rules. The model runs in a',
+      'process of its own in slothd and is not in this figure. A chunk of 10 samples is timed from when it was due. `npm run bench:capacity`',
+      '',
+      named(result),
+      '',
+      ...table(
+        ['sensors', 'core used %', 'us per sensor-second', 'p50 ms', 'p99 ms', 'max ms', 'RSS MiB'],
+        result.rows.map((row) => [
+          row.sensors,
+          row.corePercent,
+          row.usPerSensorSecond,
+          row.p50Ms,
+          row.p99Ms,
+          row.maxMs,
+          row.rssMiB,
+        ]),
+      ),
+    ]
+  );
+}
+
+function beats() {
+  const peers = load('beats-peers');
+  const ours = load('beats');
+  if (!peers || !ours) return null;
+  const percent = (value) => (typeof value === 'number' ? (100 * value).toFixed(2) : '-');
+  const noise = ['118e24', '118e12', '118e00', '118e_6'];
+  const own = ours.crossValidated;
+  return [
+    '## Beat detection',
+    '',
+    'MITDB, 48 records, first lead, whole record, gross F1 by EC57 matching; for 50 ms each detector has its own median delay taken',
+    'off. NSTDB: the noisy two-minute parts, 150 ms. Peers see the whole signal at once; slothd is causal and was judged by weights that',
+    'never saw the record. CPU seconds per record-hour. `npm run bench:beats`, then `npm run bench:beats-peers`',
+    '',
+    named(peers),
+    '',
+    ...table(
+      ['detector', 'F1 150 ms %', 'F1 50 ms %', 'CPU s/h', 'NSTDB 24 dB', '12 dB', '0 dB', '-6 dB'],
+      [
+        [
+          '**slothd**, cross-validated',
+          percent(own.mitdb.f1At150Ms),
+          percent(own.mitdb.f1At50Ms),
+          own.mitdb.cpuSecondsPerHour.toFixed(3),
+          ...Object.values(own.nstdb).map(percent),
+        ],
+        ...peers.rows.map(({ detector, mitdb, nstdb }) => [
+          detector,
+          percent(mitdb?.f1At150Ms),
+          percent(mitdb?.f1At50Ms),
+          mitdb?.cpuSecondsPerHour.toFixed(3) ?? '-',
+          ...noise.map((name) => percent(nstdb?.[name])),
+        ]),
+      ],
+    ),
+  ];
+}
+
+function inference() {
+  const result = load('inference');
+  return (
+    result && [
+      '## Inference',
+      '',
+      'One item, one thread, us. "Question to answer" is what the daemon waits: queue, frames to the host process and back, and the',
+      'model. LiteRT runs the same float model converted by TensorFlow. `npm run bench:inference`',
+      '',
+      named(result),
+      '',
+      ...table(
+        ['model', 'variant', 'engine', 'p50', 'p99'],
+        result.rows.map(({ model, variant, engine, p50Us, p99Us }) => [model, variant, engine, p50Us, p99Us]),
+      ),
+    ]
+  );
+}
+
+function outbox() {
+  const result = load('outbox');
+  return (
+    result && [
+      '## Outbox',
+      '',
+      `Alerts of ${result.bytesPerAlert} bytes, QoS 1, to mosquitto: ${result.alerts} in a burst, then ${result.perSecond} a second. \`npm run bench:outbox\``,
+      '',
+      named(result),
+      '',
+      ...table(
+        [
+          'system',
+          'alerts/s in a burst',
+          'given to received p50 ms',
+          'p99 ms',
+          'max ms',
+          'CPU us per alert',
+          'on disk',
+        ],
+        result.rows.map((row) => [
+          row.system,
+          row.burstPerSecond,
+          row.p50Ms,
+          row.p99Ms,
+          row.maxMs,
+          row.cpuUsPerAlert,
+          row.durable,
+        ]),
+      ),
+    ]
+  );
+}
+
+function fleet() {
+  const result = load('fleet');
+  return (
+    result && [
+      '## Fleet',
+      '',
+      'Three broker nodes, one killed and brought back: see [fleet.md](fleet.md). `npm run bench:fleet`',
+    ]
+  );
+}
+
+function footprint() {
+  const result = load('footprint');
+  return (
+    result && [
+      '## Footprint',
+      '',
+      'Memory, CPU, start, disk and package sizes: `npm run bench:footprint`',
+      '',
+      named(result),
+      '',
+      '```json',
+      JSON.stringify(result.rows ?? result.figures ?? result, null, 1),
+      '```',
+    ]
+  );
+}
+
+function lab() {
+  return (
+    load('lab') && [
+      '## Compression',
+      '',
+      'Pruning and quantization, ours and onnxruntime.quantization: see [lab.md](lab.md). `npm run bench:lab`',
+    ]
+  );
+}
+
+function named({ date, machine }) {
+  return `_${date}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${machine.arch}, Node ${machine.node}._`;
+}
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
+}
