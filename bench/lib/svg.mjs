@@ -17,12 +17,12 @@ export function logBars({ title, unit, groups }) {
   const parts = [];
   let y = 48;
   for (const group of groups) {
-    parts.push(`<text x="8" y="${y + 13}" ${FONT} font-weight="600">${escape(group.name)}</text>`);
+    parts.push(`<text x="8" y="${y + 13}" ${FONT} font-weight="600">${xml(group.name)}</text>`);
     for (const { name, value } of group.bars) {
       const colour = COLOURS[names.indexOf(name) % COLOURS.length];
       if (value > 0)
         parts.push(`<rect x="${left}" y="${y}" width="${(x(value) - left).toFixed(1)}" height="15" fill="${colour}"/>`);
-      parts.push(`<text x="${left - 6}" y="${y + 12}" ${FONT} text-anchor="end">${escape(name)}</text>`);
+      parts.push(`<text x="${left - 6}" y="${y + 12}" ${FONT} text-anchor="end">${xml(name)}</text>`);
       parts.push(`<text x="${(value > 0 ? x(value) : left) + 5}" y="${y + 12}" ${FONT}>${value}</text>`);
       y += 19;
     }
@@ -34,14 +34,14 @@ export function logBars({ title, unit, groups }) {
       `<line x1="${x(tick)}" x2="${x(tick)}" y1="40" y2="${y - 8}" stroke="#bbb" stroke-dasharray="2 4"/>`,
       `<text x="${x(tick)}" y="${y + 8}" ${FONT} text-anchor="middle">${tick}</text>`,
     );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 16}" role="img" aria-label="${escape(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 16}" role="img" aria-label="${xml(title)}">
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="8" y="22" ${FONT} font-size="15" font-weight="600">${escape(title)} (${escape(unit)}, logarithmic)</text>
+<text x="8" y="22" ${FONT} font-size="15" font-weight="600">${xml(title)} (${xml(unit)}, logarithmic)</text>
 ${[...ticks, ...parts].join('\n')}
 </svg>
 `;
 }
 
-function escape(text) {
+function xml(text) {
   return String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/"/g, '&quot;');
 }
