@@ -140,7 +140,13 @@ function replay(node, main, runtime) {
 function compare(here, there) {
   if (here.length === 0) throw new Error('no beats');
   const samples = (beats) => beats.map(({ sample, class: of }) => `${sample} ${of}`).join();
-  if (samples(here) !== samples(there)) throw new Error(`${here.length} beats here, ${there.length} there, or others`);
+  if (samples(here) !== samples(there)) {
+    const at = here.findIndex((beat, index) => samples([beat]) !== samples([there[index] ?? {}]));
+    const differ = JSON.stringify([here[at], there[at]]);
+    throw new Error(
+      `${here.length} beats here, ${there.length} there; the first that differs is number ${at}: ${differ}`,
+    );
+  }
   let worst = 0;
   for (const [at, beat] of here.entries())
     for (const [label, score] of Object.entries(beat.scores ?? {}))
