@@ -88,7 +88,8 @@ export function labCommand(): Command {
     .option('--work <dir>', 'folder of float/, pruned/ and their onnx/ (.slothd/lab/<model>)')
     .option('--out <dir>', 'the bundle (models/<model>)')
     .option('--version <v>', 'version of the model', '1.0.0')
-    .option('--notes <file>', 'rhythm-rr: Markdown that joins the card, such as figures of replays')
+    .option('--notes <file>', 'Markdown that joins the card, such as figures of replays')
+    .option('--again <bundle>', 'rhythm-rr: measures a finished bundle anew and tells it anew, its files as they are')
     .option('--default <variant>', 'variant to run by default (beat-ecg: pruned-int8, rhythm-rr: int8)')
     .action((options: WithModel<ExportArguments>) => of(options).export(options));
   verb(lab, 'evaluate')

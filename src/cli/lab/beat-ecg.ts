@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
 
@@ -59,7 +59,7 @@ export const beatEcg: LabModel = {
     say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} beats (${method})`);
   },
 
-  async export({ work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
+  async export({ notes, work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
     const { exportBeatEcg } = await load();
     const { bar, onReading } = reporter();
     mkdirSync(dirname(out), { recursive: true });
@@ -73,6 +73,7 @@ export const beatEcg: LabModel = {
       outDir: out,
       version,
       defaultVariant: wanted,
+      ...(notes && { notes: readFileSync(notes, 'utf8') }),
       onProgress: onReading,
     });
     bar.end();

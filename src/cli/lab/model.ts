@@ -50,6 +50,8 @@ export interface ExportArguments extends DataOptions {
   readonly default?: string;
   /** Markdown for the card: figures measured elsewhere. */
   readonly notes?: string;
+  /** A finished bundle to tell anew. */
+  readonly again?: string;
 }
 
 export interface EvaluateArguments extends DataOptions {

@@ -69,6 +69,7 @@ export const rhythmRr: LabModel = {
       outDir: out,
       version,
       defaultVariant: wanted,
+      ...(options.again && { again: options.again }),
       notes: options.notes === undefined ? '' : await readFile(options.notes, 'utf8'),
       onProgress: onReading,
     });

@@ -11,6 +11,9 @@ import {
   T_WAVE,
 } from './beat-shape.js';
 import { type BeatKind, type BeatTemplates, newWideWindow, TEMPLATE_R, WIDE_R } from './beat-templates.js';
+import { P_WAVE_FEATURES, PWave } from './p-wave.js';
+import { RhythmContext } from './rhythm-context.js';
+import { RHYTHM_FEATURES } from './rhythm-rr-features.js';
 import { RrHistory } from './rr-history.js';
 
 /**
@@ -85,9 +88,20 @@ export const BEAT_ECG_FEATURES = [
   'own_p_energy',
   'rr_prev_own',
   'rr_prev_own_z',
+  // Against the longer intervals: in a person whose beats are mostly early these are the sinus ones.
+  'rr_next_q75_32',
+  'rr_pair_q75_32',
+  ...P_WAVE_FEATURES,
+  // What the rhythm model asks of the last 60 intervals.
+  ...RHYTHM_FEATURES.map((name) => `rhythm_${name}` as const),
 ] as const;
 
 export const BEAT_ECG_FEATURE_COUNT = BEAT_ECG_FEATURES.length;
+
+/** Places of the features that need no ECG: they are of the intervals alone. */
+export const INTERVAL_FEATURES: readonly number[] = BEAT_ECG_FEATURES.flatMap((name, i) =>
+  /^(rr_|rhythm_|early_share|mean_nearest)/.test(name) && !name.startsWith('rr_prev_own') ? [i] : [],
+);
 
 /** RR after a beat counts as at most this: a longer wait says no more. */
 export const RR_NEXT_CAP_MS = 2500;
@@ -102,6 +116,9 @@ const RR_FLOOR_MS = 10;
 /** Turns beat after beat into features, remembering the person's rhythm and kinds of beat. Nothing allocated per beat. */
 export class BeatEcgFeatures {
   private readonly history = new RrHistory();
+  private readonly context = new RhythmContext();
+  private readonly pWave = new PWave();
+  private readonly putBound = (value: number) => this.put(value);
   private readonly trial: Comparison = newComparison();
   private readonly lastWide = newWideWindow();
   private hasLast = false;
@@ -142,7 +159,14 @@ export class BeatEcgFeatures {
     this.kind(prematurity);
     this.lastBeat(wide);
     this.rhythm(wide, prev, after, pCorrelation, own);
+    const long = history.quantile(0.75, 32, prev);
+    this.put(logRatio(after, long));
+    this.put(logRatio((prev + after) / 2, long));
+    const zero = WIDE_R + templates.dominantLag;
+    this.pWave.write(wide, zero, own ? own.template : null, this.putBound);
+    for (const value of this.context.features) this.put(value);
 
+    if (own === null || templates.kind === own) this.pWave.learn(wide, zero, logRatio(prev, long));
     templates.learn(wide, prematurity, logRatio(after, median10), rrPrevMs);
     const weight = Math.max(1 / (this.beats + 1), FOLLOW);
     this.meanNearest += weight * (nearest - this.meanNearest);
@@ -155,7 +179,10 @@ export class BeatEcgFeatures {
     this.lastWide.set(wide);
     this.hasLast = true;
     this.beats++;
-    if (rrPrevMs !== null) history.push(rrPrevMs);
+    if (rrPrevMs !== null) {
+      history.push(rrPrevMs);
+      this.context.push(rrPrevMs);
+    }
   }
 
   private timing(prev: number, after: number, median10: number, nearest: number): void {

@@ -181,10 +181,13 @@ export function parsePreprocessing(preprocessing: Readonly<Record<string, unknow
 }
 
 /** Features as the model takes them: in deviations from the training set's mean, limited. In place. */
-export function standardise(features: Float32Array, { featureMean, featureDeviation }: BeatEcgPreprocessing): void {
-  for (let i = 0; i < features.length; i++) {
-    features[i] = limit((features[i]! - featureMean[i]!) / featureDeviation[i]!);
-  }
+export function standardise(features: Float32Array, constants: BeatEcgPreprocessing): void {
+  for (let i = 0; i < features.length; i++) features[i] = limitedFeature(features[i]!, i, constants);
+}
+
+/** One feature, by its place, as the model takes it. */
+export function limitedFeature(value: number, at: number, constants: BeatEcgPreprocessing): number {
+  return limit((value - constants.featureMean[at]!) / constants.featureDeviation[at]!);
 }
 
 function limit(value: number): number {

@@ -61,6 +61,11 @@ export interface ExportOptions {
   /** Which of those figures the gate looks at; the first unless told. */
   readonly primaryMetric?: string;
   readonly gate?: Partial<ExportGate>;
+  /**
+   * What the gate looks at instead of the items and figures above: where those are of test patients, whose figures are
+   * told but decide nothing.
+   */
+  readonly judgedOn?: { readonly items: () => Items; readonly metric: (answers: readonly Float32Array[]) => number };
   readonly latency?: LatencyOptions;
   /** What the author says about the model: the first part of CARD.md. */
   readonly about?: string;
@@ -82,6 +87,8 @@ interface Judged {
   readonly bytes: Uint8Array;
   readonly agreement: number;
   readonly accuracy: Readonly<Record<string, number>>;
+  /** What the gate compares: the primary metric, or that of `judgedOn`. */
+  readonly metric: number | undefined;
   readonly golden: number[][];
 }
 
@@ -147,24 +154,28 @@ async function judge(
   if (bad) refuse(`gives [${[...bad].join(', ')}] where ${options.labels.length} finite numbers are expected`);
   if (got.length === 0) refuse('there is nothing to evaluate it on');
 
-  const reference = await answers(variant.float ?? float.model, options.evaluationItems());
-  const same = got.filter((values, i) => choice(values, options) === choice(reference[i]!, options)).length;
-  const agreement = same / got.length;
+  const { judgedOn } = options;
+  const judged = judgedOn ? await answers(model, judgedOn.items()) : got;
+  const reference = await answers(variant.float ?? float.model, (judgedOn?.items ?? options.evaluationItems)());
+  const same = judged.filter((values, i) => choice(values, options) === choice(reference[i]!, options)).length;
+  const agreement = same / judged.length;
   if (agreement < gate.minAgreement) {
     const share = (n: number) => `${(n * 100).toFixed(2)} %`;
     refuse(
-      `agrees with its float model on ${share(agreement)} of ${got.length} items, ${share(gate.minAgreement)} is needed`,
+      `agrees with its float model on ${share(agreement)} of ${judged.length} items, ${share(gate.minAgreement)} is needed`,
     );
   }
   const accuracy = options.evaluate?.(got) ?? {};
-  const metric = options.primaryMetric ?? Object.keys(accuracy)[0];
-  if (metric !== undefined && fp32) {
-    const loss = (fp32.accuracy[metric] ?? Number.NaN) - (accuracy[metric] ?? Number.NaN);
+  const name = options.primaryMetric ?? Object.keys(accuracy)[0] ?? 'metric';
+  const metric = judgedOn ? judgedOn.metric(judged) : accuracy[name];
+  const isJudged = judgedOn !== undefined || options.primaryMetric !== undefined || metric !== undefined;
+  if (isJudged && fp32) {
+    const loss = (fp32.metric ?? Number.NaN) - (metric ?? Number.NaN);
     if (!(loss <= gate.maxMetricLoss)) {
-      refuse(`its ${metric} is ${accuracy[metric]}, ${loss.toFixed(4)} below fp32; ${gate.maxMetricLoss} is allowed`);
+      refuse(`its ${name} is ${metric}, ${loss.toFixed(4)} below fp32; ${gate.maxMetricLoss} is allowed`);
     }
   }
-  return { variant, bytes, agreement, accuracy, golden: golden.map((values) => [...values]) };
+  return { variant, bytes, agreement, accuracy, metric, golden: golden.map((values) => [...values]) };
 }
 
 /** The class a rule would take. */

@@ -70,8 +70,16 @@ function table(head: string[], rows: string[][]): string {
 }
 
 function list(entries: Record<string, unknown>): string {
-  const lines = Object.entries(entries).map(
-    ([key, value]) => `- ${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const lines = Object.entries(entries).map(([key, value]) => `- ${key}: ${shortly(value)}`);
   return lines.length > 0 ? lines.join('\n') : '- none';
+}
+
+/** Longer values than this are for machines. */
+const SHORT = 160;
+
+/** A value as a person reads it; what is too long for that stands in the manifest alone. */
+function shortly(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'string' || text === undefined || text.length <= SHORT) return text ?? '';
+  return Array.isArray(value) ? `${value.length} entries, in manifest.json` : 'in manifest.json';
 }

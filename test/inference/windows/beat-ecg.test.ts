@@ -224,7 +224,7 @@ describe('BeatEcgWindows', () => {
     const make = (preprocessing: Record<string, unknown>) => () =>
       new BeatEcgWindows({ rateHz: RATE, preprocessing, onWindow: () => {} });
     expect(make({ featureMean, featureDeviation: [1] })).toThrow(
-      /preprocessing\.featureDeviation must hold 61 numbers/,
+      `preprocessing.featureDeviation must hold ${BEAT_ECG_FEATURE_COUNT} numbers`,
     );
     expect(make({ featureMean, featureDeviation: featureMean.map(() => 0) })).toThrow(/above 0/);
     expect(make({})).toThrow(TypeError);

@@ -153,6 +153,33 @@ describe('exportBundle', () => {
   });
 });
 
+describe('a gate that looks at other items than the figures', () => {
+  it('judges on those alone, and tells the figures of the test whatever they are', async () => {
+    let call = 0;
+    const judgedOn = { items: () => items(6000, 100), metric: (all: readonly Float32Array[]) => all.length / 100 };
+    const evaluate = () => ({ accuracy: call++ === 0 ? 0.95 : 0.5 });
+    const { manifest } = await exportBundle(options({ evaluate, judgedOn }));
+    expect(manifest.variants[1]!.metrics.accuracy).toEqual({ accuracy: 0.5 });
+
+    let judged = 0;
+    const metric = () => (judged++ === 0 ? 0.95 : 0.94);
+    await expect(
+      exportBundle(options({ evaluate: () => ({ accuracy: 0.9 }), judgedOn: { ...judgedOn, metric } })),
+    ).rejects.toThrow(/its accuracy is 0.94, 0.0100 below fp32/);
+  });
+
+  it('the card leaves to the manifest what nobody reads', async () => {
+    const training = { data: 'random', trainedOn: Array.from({ length: 60 }, (_, i) => `mitdb/${100 + i}`), seed: 3 };
+    const { manifest } = await exportBundle(options({ training: { ...training, recipe: { text: 'x'.repeat(300) } } }));
+    const card = await readFile(join(outDir, 'CARD.md'), 'utf8');
+    expect(card).toContain('- trainedOn: 60 entries, in manifest.json');
+    expect(card).toContain('- recipe: in manifest.json');
+    expect(card).toContain('- seed: 3');
+    expect(Math.max(...card.split('\n').map((line) => line.length))).toBeLessThan(400);
+    expect(manifest.training.trainedOn).toEqual(training.trainedOn);
+  });
+});
+
 describe('what is counted', () => {
   it('zeros in weights of every precision, biases left out', async () => {
     const pruned = beatModel(12);

@@ -3,13 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { INTERVAL_FEATURES } from '../../../src/inference/windows/beat-ecg-features.js';
 import { openBackend } from '../../../src/lab/backend.js';
 import { type BeatRecord, beatArrays, FEATURE_COUNT } from '../../../src/lab/data/beat-records.js';
+import type { IntervalRecord } from '../../../src/lab/data/interval-records.js';
 import { MITDB_DS1, MITDB_DS2 } from '../../../src/lab/data/splits.js';
 import { loadTraining, saveTraining } from '../../../src/lab/models/beat-ecg/bundle.js';
+import { crossValidate } from '../../../src/lab/models/beat-ecg/cross-validate.js';
 import { featureConstants, patientFolds, standardised } from '../../../src/lab/models/beat-ecg/data.js';
 import { chooseOffsets, composite, matrixOf, NO_OFFSETS } from '../../../src/lab/models/beat-ecg/decide.js';
 import { type Fitted, fitNetwork, fitPruned, score } from '../../../src/lab/models/beat-ecg/fit.js';
+import { IntervalSampler } from '../../../src/lab/models/beat-ecg/interval-sampling.js';
 import { BEAT_ECG_RECIPE } from '../../../src/lab/models/beat-ecg/recipe.js';
 import { BeatSampler } from '../../../src/lab/models/beat-ecg/sampling.js';
 import { kernelSparsity } from '../../../src/lab/prune/kernel-sparsity.js';
@@ -98,6 +102,82 @@ describe('beat-ecg in the lab', () => {
     expect(kernelSparsity(copy.model)).toBeGreaterThan(0.795);
     expect(kernelSparsity(copy.model)).toBeLessThan(0.805);
     expect(composite(score(copy, unseen), NO_OFFSETS)).toBeGreaterThan(0.85);
+  });
+});
+
+describe('the branch of the intervals', () => {
+  const random = new Random(5);
+  const long: IntervalRecord[] = [0, 1].map((k) => {
+    const count = 300;
+    const classes = Uint8Array.from({ length: count }, (_, i) => i % 3);
+    const width = INTERVAL_FEATURES.length;
+    const features = Float32Array.from({ length: count * width }, (_, i) =>
+      i % width === 0 ? 3 * classes[Math.floor(i / width)]! + 0.1 * random.normal() : random.normal(),
+    );
+    return { database: 'ltafdb', record: `l${k}`, count, features, classes };
+  });
+
+  it('is trained first, on intervals alone, and then stays as it is', async () => {
+    await openBackend('wasm');
+    const short = {
+      ...recipe,
+      epochs: 1,
+      stepsPerEpoch: 2,
+      intervals: { ...recipe.intervals, epochs: 2, stepsPerEpoch: 4 },
+    };
+    const kernelOf = ({ model }: Fitted) => model.getLayer('intervals').getWeights()[0]!;
+    const [one, more, none] = [
+      await fitNetwork(train, short, 0, undefined, { intervals: long }),
+      await fitNetwork(train, { ...short, stepsPerEpoch: 5 }, 0, undefined, { intervals: long }),
+      await fitNetwork(train, short, 0),
+    ];
+    const kernel = [...kernelOf(one).dataSync()];
+    expect(kernel).toEqual([...kernelOf(more).dataSync()]);
+    expect(kernel).not.toEqual([...kernelOf(none).dataSync()]);
+    // Features that need an ECG weigh nothing.
+    const units = kernelOf(one).shape[1]!;
+    for (let i = 0; i < FEATURE_COUNT; i++) {
+      const row = kernel.slice(i * units, (i + 1) * units);
+      expect(row.every((weight) => weight === 0)).toBe(!INTERVAL_FEATURES.includes(i));
+    }
+  });
+
+  it('draws beats of both kinds of recording, every feature but the intervals nought', () => {
+    const constants = featureConstants(train);
+    const settings = { ...recipe, batchSize: 600 };
+    const { inputs, targets } = new IntervalSampler(
+      long,
+      standardised(train, constants),
+      constants,
+      settings,
+      1,
+    ).next();
+    const [n, s, v] = [0, 1, 2].map((k) => targets.filter((value, i) => i % 3 === k && value === 1).length);
+    expect(n! / 600).toBeCloseTo(0.7, 1);
+    expect(s! + v!).toBe(600 - n!);
+    inputs[0]!.forEach((value, i) => {
+      if (!INTERVAL_FEATURES.includes(i % FEATURE_COUNT) && value !== 0)
+        throw new Error(`feature ${i % FEATURE_COUNT}`);
+    });
+  });
+
+  it('folds that a training kept are taken up again by a pruning, others are not', async () => {
+    await openBackend('wasm');
+    const foldsFolder = await mkdtemp(join(tmpdir(), 'slothd-folds-'));
+    const options = { records: train, recipe: { ...recipe, epochs: 1, stepsPerEpoch: 2 }, folds: 2, foldsFolder };
+    let epochs = 0;
+    const onEpoch = () => {
+      epochs++;
+    };
+    const first = await crossValidate({ ...options, seed: 0, onEpoch });
+    expect(epochs).toBe(2);
+    const again = await crossValidate({ ...options, seed: 0, onEpoch });
+    expect(epochs).toBe(2);
+    again.float[0]!.logits.forEach((value, i) => {
+      expect(value).toBeCloseTo(first.float[0]!.logits[i]!, 5);
+    });
+    await crossValidate({ ...options, seed: 1, onEpoch });
+    expect(epochs).toBe(4);
   });
 });
 

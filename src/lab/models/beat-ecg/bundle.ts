@@ -17,6 +17,8 @@ export interface BeatEcgTraining {
   readonly recipe: unknown;
   /** `database/record` of every recording that was trained on. */
   readonly trainedOn: readonly string[];
+  /** The same of the recordings without a signal whose intervals it was trained on. */
+  readonly intervalsOf?: readonly string[];
   /** Figures by cross-validation over the training patients, and how the offsets were chosen. */
   readonly validation: unknown;
 }

@@ -5,11 +5,17 @@ import type { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { patientFolds } from './data.js';
 import type { ScoredRecord } from './decide.js';
-import { fitNetwork, fitPruned, score } from './fit.js';
+import { type Fitted, fitNetwork, fitPruned, score } from './fit.js';
+import type { IntervalRecord } from './interval-sampling.js';
+import { keepFold, keptFold } from './kept-folds.js';
 import type { BeatEcgRecipe } from './recipe.js';
 
 export interface CrossValidationOptions {
   readonly records: readonly BeatRecord[];
+  /** Long recordings without a signal: no patient of the folds is among them. */
+  readonly intervals?: readonly IntervalRecord[];
+  /** Folder in which the folds' float models are kept, and looked for first: pruning goes on from what training left. */
+  readonly foldsFolder?: string;
   readonly recipe: BeatEcgRecipe;
   readonly seed: number;
   readonly folds: number;
@@ -30,7 +36,7 @@ export interface CrossValidated {
 
 /** Trains once per fold on the other folds' patients. */
 export async function crossValidate(options: CrossValidationOptions): Promise<CrossValidated> {
-  const { records, recipe, seed, folds, pruning, checkpoints, patience, onEpoch } = options;
+  const { records, intervals, recipe, seed, folds, foldsFolder, pruning, checkpoints, patience, onEpoch } = options;
   const foldOf = patientFolds(records, folds);
   const float: ScoredRecord[] = [];
   const pruned: ScoredRecord[] = [];
@@ -45,8 +51,13 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
     });
     const report = (epoch: EpochReport) => onEpoch?.(fold, epoch);
     const name = `fold ${fold + 1}`;
-    const fitted = await fitNetwork(train, recipe, seed, report, control(`fold-${fold + 1}`));
-    history.push({ phase: name, epochs: fitted.history ?? [] });
+    const key = { seed, recipe, folds, fold, patience, intervals: intervals?.length ?? 0, records: train.map(idOf) };
+    let fitted: Fitted | null = foldsFolder ? await keptFold(foldsFolder, fold, key) : null;
+    if (!fitted) {
+      fitted = await fitNetwork(train, recipe, seed, report, { ...control(`fold-${fold + 1}`), intervals });
+      if (foldsFolder) await keepFold(foldsFolder, fold, key, fitted);
+      history.push({ phase: name, epochs: fitted.history ?? [] });
+    }
     float.push(...score(fitted, test));
     if (pruning) {
       const { patience: _, ...controls } = control(`fold-${fold + 1}-pruned`);
@@ -57,4 +68,8 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
     fitted.model.dispose();
   }
   return { float, pruned: pruning ? pruned : null, history };
+}
+
+function idOf({ database, record }: BeatRecord): string {
+  return `${database}/${record}`;
 }

@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BeatEcgPreprocessing, standardise } from '../../../inference/windows/beat-ecg.js';
 import { type BeatRecord, FEATURE_COUNT, loadBeatRecord } from '../../data/beat-records.js';
+import { type IntervalRecord, loadIntervalRecord } from '../../data/interval-records.js';
 import { MITDB_DS1, MITDB_DS2, SVDB } from '../../data/splits.js';
 
 export interface BeatEcgDataOptions {
@@ -24,6 +25,21 @@ export async function loadTrainingRecords(options: BeatEcgDataOptions): Promise<
     if (present) svdb.push(['svdb', record]);
   }
   return loadAll([...MITDB_DS1.map((record): [string, string] => ['mitdb', record]), ...svdb], options);
+}
+
+/** ltafdb and nsr2db, as far as they are present: beats without a signal, for the branch that sees intervals alone. */
+export async function loadIntervalRecords(options: BeatEcgDataOptions): Promise<IntervalRecord[]> {
+  const records: IntervalRecord[] = [];
+  for (const database of ['ltafdb', 'nsr2db']) {
+    const folder = join(options.dataFolder, database);
+    const files = await readdir(folder).catch(() => []);
+    const names = files.filter((file) => file.endsWith('.hea')).map((file) => file.slice(0, -4));
+    for (const [i, name] of names.sort().entries()) {
+      records.push(await loadIntervalRecord(folder, name, options.cacheFolder));
+      options.onProgress?.(i + 1, names.length, `${database}/${name}`);
+    }
+  }
+  return records;
 }
 
 /** DS2, for the final evaluation and nothing else. */

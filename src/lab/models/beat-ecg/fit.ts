@@ -15,7 +15,8 @@ import {
 import { seedDropout } from '../../train/seeded-dropout.js';
 import { featureConstants, standardised } from './data.js';
 import type { ScoredRecord } from './decide.js';
-import { beatEcgNetwork, LABELS } from './network.js';
+import { type IntervalRecord, IntervalSampler } from './interval-sampling.js';
+import { beatEcgNetwork, INTERVAL_LAYERS, LABELS } from './network.js';
 import { BEAT_ECG_AWARE_RATE, BEAT_ECG_PRUNING, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { BeatSampler } from './sampling.js';
 
@@ -32,6 +33,8 @@ export interface FitControl {
   readonly validateOn?: readonly BeatRecord[];
   readonly patience?: number;
   readonly checkpoint?: CheckpointOptions;
+  /** Long recordings without a signal, on which the branch of the intervals is trained first; it then stays as it is. */
+  readonly intervals?: readonly IntervalRecord[];
 }
 
 export type OnEpoch = (report: EpochReport) => void | Promise<void>;
@@ -45,8 +48,20 @@ export async function fitNetwork(
   control: FitControl = {},
 ): Promise<Fitted> {
   const preprocessing = featureConstants(records);
-  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed);
-  const model = beatEcgNetwork(seed);
+  const ready = standardised(records, preprocessing);
+  const sampler = new BeatSampler(ready, recipe, seed);
+  const { model, intervals } = beatEcgNetwork(seed);
+  if (control.intervals && control.intervals.length > 0) {
+    const beats = new IntervalSampler(control.intervals, ready, preprocessing, recipe, seed);
+    const { checkpoint } = control;
+    await trainModel(intervals, () => beats.next(), recipe.intervals, {
+      states: [beats],
+      ...(checkpoint && {
+        checkpoint: { ...checkpoint, file: checkpoint.file.replace(/(\.ckpt)?$/, '-intervals.ckpt') },
+      }),
+    });
+    for (const name of INTERVAL_LAYERS) model.getLayer(name).trainable = false;
+  }
   const hooks = { onEpoch, ...watching(control, preprocessing), states: [sampler] };
   const { history } = await trainModel(model, () => sampler.next(), recipe, hooks);
   return { model, preprocessing, history };
@@ -64,6 +79,8 @@ export async function fitPruned(
 ): Promise<readonly EpochReport[]> {
   const { epochs, peakLearningRate } = BEAT_ECG_PRUNING;
   const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 7919);
+  // The branch of the intervals is pruned with the rest.
+  for (const name of INTERVAL_LAYERS) model.getLayer(name).trainable = true;
   const names = model.trainableWeights.map((weight) => weight.originalName);
   const pruner = plannedPruner(wish, BEAT_ECG_PRUNING, epochs * recipe.stepsPerEpoch, names);
   const settings = { ...recipe, epochs, peakLearningRate };

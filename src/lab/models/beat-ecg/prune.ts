@@ -9,9 +9,10 @@ import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, loadTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadTrainingRecords } from './data.js';
+import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords } from './data.js';
 import { chooseOffsets } from './decide.js';
 import { fitPruned, fitTuned } from './fit.js';
+import { foldsFolder } from './kept-folds.js';
 import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { DEFAULT_FOLDS, names, validationOf } from './train.js';
 
@@ -69,11 +70,22 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
   const of = folds * foldEpochs + tuningEpochs + (prunes ? BEAT_ECG_PRUNING.epochs : 0);
   let { logitOffsets, validation } = training;
   if (folds > 0) {
+    const intervals = await loadIntervalRecords({ ...options, onProgress: undefined });
     let done = 0;
     const onEpoch = (fold: number, epoch: EpochReport) =>
       onProgress?.({ stage: `fold ${fold + 1} of ${folds}`, done: ++done, of, epoch });
     const { pruned, history: ofFolds } = await crossValidate({
-      ...{ records, recipe, seed, folds, pruning: wish, checkpoints, onEpoch },
+      ...{
+        records,
+        intervals,
+        recipe,
+        seed,
+        folds,
+        foldsFolder: foldsFolder(modelFolder),
+        pruning: wish,
+        checkpoints,
+        onEpoch,
+      },
     });
     history.push(...ofFolds);
     // Pruning shifts what the net expects of the classes; offsets of the float model do not fit it.

@@ -9,6 +9,8 @@ export interface BeatEcgRecipe extends TrainSettings {
   readonly svdbShare: number;
   /** What the net is to say of a fusion beat, as shares of N, S, V; F beats are sampled among the V. */
   readonly fusionTarget: readonly [n: number, s: number, v: number];
+  /** Training of the branch that sees intervals alone, before the rest; `longShare` of its beats are of ltafdb and nsr2db. */
+  readonly intervals: TrainSettings & { readonly longShare: number };
   readonly augmentation: {
     /** The R mark is moved by up to this many samples: a detector's marks are not the annotators'. */
     readonly shift: number;
@@ -37,8 +39,17 @@ export const BEAT_ECG_RECIPE: BeatEcgRecipe = {
   labelSmoothing: 0.05,
   gradientLimit: 2,
   classShares: [0.7, 0.15, 0.15],
-  svdbShare: 0.7,
+  svdbShare: 0.5,
   fusionTarget: [0.7, 0, 0.3],
+  intervals: {
+    epochs: 12,
+    stepsPerEpoch: 80,
+    peakLearningRate: 4e-3,
+    weightDecay: 0.01,
+    labelSmoothing: 0.05,
+    gradientLimit: 2,
+    longShare: 0.7,
+  },
   augmentation: { shift: 2, flip: 0.5, gain: 0.15, noise: 0.05, wander: 0.05, features: 0.1 },
 };
 

@@ -8,6 +8,8 @@ import type { BeatEcgRecipe } from './recipe.js';
 
 const [[WINDOW, CHANNELS]] = BEAT_ECG_INPUT_SHAPES;
 
+const NORMALS = 1 << 16;
+
 /** Beats of one class in one record. */
 interface Pool {
   readonly record: BeatRecord;
@@ -23,6 +25,8 @@ export class BeatSampler implements Resumable {
   /** By class (N, S, V), then by database (svdb first). */
   private readonly pools: readonly (readonly Pool[])[][];
   private readonly batch: Batch;
+  /** Normal numbers, drawn once: a stretch of them from anywhere is noise enough, and drawing took half of a step. */
+  private readonly normals: Float32Array;
 
   /**
    * @param records with standardised features
@@ -34,6 +38,7 @@ export class BeatSampler implements Resumable {
     seed: number,
   ) {
     this.random = new Random(seed);
+    this.normals = Float32Array.from({ length: NORMALS }, () => this.random.normal());
     this.pools = LABELS.map((label) => {
       // Fusion beats are sampled with the V, with a target of their own.
       const wanted = label === 'V' ? ['V', 'F'] : [label];
@@ -95,19 +100,23 @@ export class BeatSampler implements Resumable {
     const wanderLevel = wander * random.normal();
     const wanderTurns = random.uniform();
     const wanderPhase = 2 * Math.PI * random.uniform();
+    const { normals } = this;
+    const drawn = random.below(NORMALS);
     const from = beat * WINDOW_VALUES;
     const to = item * WINDOW_VALUES;
     for (let i = 0; i < WINDOW; i++) {
       const source = from + CHANNELS * Math.min(WINDOW - 1, Math.max(0, i + moved));
       const extra =
-        noiseLevel * random.normal() + wanderLevel * Math.sin((2 * Math.PI * wanderTurns * i) / WINDOW + wanderPhase);
+        noiseLevel * normals[(drawn + i) % NORMALS]! +
+        wanderLevel * Math.sin((2 * Math.PI * wanderTurns * i) / WINDOW + wanderPhase);
       // Disturbances are in the beat, hence also in its difference from the template.
       for (let c = 0; c < CHANNELS; c++) {
         windows[to + CHANNELS * i + c] = record.windows[source + c]! * factor + extra;
       }
     }
     for (let i = 0; i < FEATURE_COUNT; i++) {
-      vectors[item * FEATURE_COUNT + i] = record.features[beat * FEATURE_COUNT + i]! + features * random.normal();
+      vectors[item * FEATURE_COUNT + i] =
+        record.features[beat * FEATURE_COUNT + i]! + features * normals[(drawn + WINDOW + i) % NORMALS]!;
     }
   }
 }

@@ -6,10 +6,11 @@ import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadTrainingRecords, patientFolds } from './data.js';
-import { chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRecord } from './decide.js';
+import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords, patientFolds } from './data.js';
+import { balance, chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRecord } from './decide.js';
 import { figuresOf } from './evaluate.js';
 import { fitNetwork } from './fit.js';
+import { foldsFolder } from './kept-folds.js';
 import { BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
 
 export interface TrainBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
@@ -45,6 +46,10 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
 
+  const intervals = await loadIntervalRecords({
+    ...options,
+    onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
+  });
   const checkpoints = new Checkpoints(outFolder, resume, { seed, recipe, folds, records: names(records) });
   await checkpoints.begin();
   const stopping = typeof patience === 'number' ? { patience } : {};
@@ -56,7 +61,7 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
   let validation: unknown = null;
   if (folds > 0) {
     const { float, history: ofFolds } = await crossValidate({
-      ...{ records, recipe, seed, folds, checkpoints, ...stopping },
+      ...{ records, intervals, recipe, seed, folds, foldsFolder: foldsFolder(outFolder), checkpoints, ...stopping },
       onEpoch: (fold, epoch) => progress(`fold ${fold + 1} of ${folds}`, fold * recipe.epochs)(epoch),
     });
     history.push(...ofFolds);
@@ -68,6 +73,7 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
   const trainedOn = records.filter((record) => !leftOut.includes(record));
   const fitted = await fitNetwork(trainedOn, recipe, seed, progress('all patients', folds * recipe.epochs), {
     checkpoint: checkpoints.of('model'),
+    intervals,
     ...(leftOut.length > 0 && { validateOn: leftOut, ...stopping }),
   });
   history.push({ phase: 'all patients', epochs: fitted.history ?? [] });
@@ -80,6 +86,7 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     logitOffsets,
     recipe,
     trainedOn: names(trainedOn),
+    intervalsOf: names(intervals),
     validation,
   };
   await saveTraining(outFolder, fitted, training);
@@ -100,6 +107,7 @@ export function validationOf(scored: readonly ScoredRecord[], folds: number, off
   };
   return {
     method: `${folds} folds by patient over DS1 and svdb; offsets chosen on the same folds (not nested)`,
+    balance: balance(scored, offsets),
     composite: composite(scored, offsets),
     compositeWithoutOffsets: composite(scored, NO_OFFSETS),
     mitdb: of('mitdb'),
@@ -107,6 +115,6 @@ export function validationOf(scored: readonly ScoredRecord[], folds: number, off
   };
 }
 
-export function names(records: readonly BeatRecord[]): string[] {
+export function names(records: readonly Pick<BeatRecord, 'database' | 'record'>[]): string[] {
   return records.map(({ database, record }) => `${database}/${record}`);
 }

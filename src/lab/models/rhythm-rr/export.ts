@@ -1,10 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseManifest } from '../../../inference/bundle/manifest.js';
+import { parseRhythmPreprocessing } from '../../../inference/windows/rhythm-rr.js';
 import type { RhythmRecord } from '../../data/rhythm-records.js';
-import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
-import { answers, loadQuantization, type ModelItem } from '../../quantize/index.js';
-import { loadTraining } from './bundle.js';
+import { type ExportResult, type ExportVariant, exportBundle, readVariants, spread } from '../../export/index.js';
+import { readModelFile } from '../../onnx/index.js';
+import { answers, loadQuantization, type ModelItem, type Quantization } from '../../quantize/index.js';
+import { loadTraining, type RhythmRrTraining } from './bundle.js';
 import { cardText } from './card-text.js';
-import { loadTestRecords, type RhythmRrDataOptions } from './data.js';
+import { loadTestRecords, loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
 import { type RhythmRrTestFigures, testFiguresOf } from './evaluate.js';
+import { windowFigures } from './figures.js';
 import { LABELS } from './network.js';
 import { itemsOf } from './quantize.js';
 import { DAEMON_EVERY, type RhythmWindowSet, type ScoredRhythm, windowsOf } from './score.js';
@@ -27,7 +33,56 @@ export interface ExportRhythmRrOptions extends RhythmRrDataOptions {
   readonly minAgreement?: number;
   /** Text that follows the model's own description in CARD.md: figures measured elsewhere. */
   readonly notes?: string;
+  /**
+   * A bundle of the same model that is measured and told anew, its files as they are: after a change of the alarm's
+   * setting or of the notes. The folders above are not read then.
+   */
+  readonly again?: string;
 }
+
+/** What a bundle is made of, beside its figures. */
+interface Source {
+  readonly training: Readonly<Record<string, unknown>> & Pick<RhythmRrTraining, 'preprocessing' | 'validation'>;
+  readonly calibration: Quantization['calibration'];
+  readonly variants: ExportVariant[];
+}
+
+async function fromWork(options: ExportRhythmRrOptions): Promise<Source> {
+  const { training } = await loadTraining(options.floatFolder);
+  const pruned = (await loadTraining(options.prunedFolder)).training;
+  const { preprocessing, validation, trainedOn, backend, seed, recipe } = training;
+  return {
+    training: {
+      ...{ data: DATA, trainedOn, backend, seed, recipe, preprocessing, validation },
+      pruned: { sparsity: pruned.sparsity, recipe: pruned.recipe },
+    },
+    calibration: (await loadQuantization(options.floatOnnxFolder)).calibration,
+    variants: await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']),
+  };
+}
+
+async function shipped(folder: string): Promise<Source> {
+  const { training, calibration, preprocessing, variants } = parseManifest(
+    JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')),
+  );
+  const models = await Promise.all(variants.map(({ file }) => readModelFile(join(folder, file))));
+  const pruned = models[variants.findIndex(({ id }) => id === 'pruned')];
+  return {
+    training: {
+      ...training,
+      validation: training.validation,
+      preprocessing: parseRhythmPreprocessing(preprocessing),
+    },
+    calibration: calibration as unknown as Quantization['calibration'],
+    variants: variants.map(({ id, precision }, i) => ({
+      ...{ id, precision, model: models[i]! },
+      ...(id.startsWith('pruned') && pruned && { float: pruned }),
+    })),
+  };
+}
+
+const DATA =
+  'Long-Term AF (ltafdb) and Normal Sinus Rhythm RR (nsr2db), annotated beats, cleaned as the daemon cleans them';
 
 interface TestWindows {
   readonly record: RhythmRecord;
@@ -36,10 +91,7 @@ interface TestWindows {
 
 /** Makes the bundle: every variant measured on afdb and mitdb (reference beats), held against the gate, written whole. */
 export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<ExportResult> {
-  const { training } = await loadTraining(options.floatFolder);
-  const pruned = (await loadTraining(options.prunedFolder)).training;
-  const quantization = await loadQuantization(options.floatOnnxFolder);
-  const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
+  const { training, calibration, variants } = options.again ? await shipped(options.again) : await fromWork(options);
   const test = (await loadTestRecords(options)).map(
     (record): TestWindows => ({ record, windows: windowsOf(record, DAEMON_EVERY, training.preprocessing) }),
   );
@@ -56,25 +108,18 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
     labels: LABELS,
     thresholds: { on, off, sustainMs, clearMs },
     preprocessing: { ...training.preprocessing },
-    training: {
-      data: 'Long-Term AF (ltafdb) and Normal Sinus Rhythm RR (nsr2db), annotated beats, cleaned as the daemon cleans them',
-      trainedOn: training.trainedOn,
-      backend: training.backend,
-      seed: training.seed,
-      recipe: training.recipe,
-      validation: training.validation,
-      pruned: { sparsity: pruned.sparsity, recipe: pruned.recipe },
-    },
-    calibration: { ...quantization.calibration },
+    training: Object.fromEntries(Object.entries(training).filter(([key]) => key !== 'preprocessing')),
+    calibration: { ...calibration },
     variants,
     defaultVariant,
     golden,
     evaluationItems: () => all,
     evaluate: (got) => figures(testOf(test, got)),
-    primaryMetric: 'afdb accuracy',
+    primaryMetric: 'accuracy',
+    judgedOn: await judgedWindows(options, training.preprocessing),
     gate: options.minAgreement ? { minAgreement: options.minAgreement } : {},
     about: cardText({
-      calibration: quantization.calibration,
+      calibration,
       test: testOf(test, await answers(variants.find(({ id }) => id === defaultVariant)!.model, all)),
       testedVariant: defaultVariant,
       validation: training.validation,
@@ -83,10 +128,30 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
   });
 }
 
+/** Windows of each training record that the gate compares files on: the test's figures are told and decide nothing. */
+const JUDGED_WINDOWS = 60;
+
+async function judgedWindows(options: ExportRhythmRrOptions, preprocessing: object) {
+  const { dataFolder, cacheFolder } = options;
+  const sets = (await loadTrainingRecords({ dataFolder, cacheFolder })).map((record): TestWindows => {
+    const everyBeats = Math.max(1, Math.floor(record.count / JUDGED_WINDOWS));
+    return { record, windows: windowsOf(record, everyBeats, preprocessing) };
+  });
+  const items = sets.flatMap(({ windows }) => [...itemsOf(windows)]) satisfies ModelItem[];
+  return {
+    items: () => items,
+    metric: (got: readonly Float32Array[]) => windowFigures(scoredOf(sets, got), 'other').accuracy,
+  };
+}
+
 /** What an ONNX file's answers, one for each window in turn, make of the test records. */
 function testOf(test: readonly TestWindows[], answers: readonly Float32Array[]): RhythmRrTestFigures {
+  return testFiguresOf(scoredOf(test, answers));
+}
+
+function scoredOf(sets: readonly TestWindows[], answers: readonly Float32Array[]): ScoredRhythm[] {
   let at = 0;
-  const scored = test.map(({ record, windows }): ScoredRhythm => {
+  return sets.map(({ record, windows }): ScoredRhythm => {
     const scores = new Float32Array(windows.count);
     for (let w = 0; w < windows.count; w++) {
       const [regular, afib] = answers[at++]!;
@@ -94,7 +159,6 @@ function testOf(test: readonly TestWindows[], answers: readonly Float32Array[]):
     }
     return { record, ends: windows.ends, startMs: windows.startMs, scores };
   });
-  return testFiguresOf(scored);
 }
 
 /** The figures of a variant, for the manifest and the card's table. */

@@ -1,0 +1,27 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
+import { loadModel, saveModel } from '../../train/model-files.js';
+import type { Fitted } from './fit.js';
+
+/** Where a training keeps the models of its folds. */
+export function foldsFolder(modelFolder: string): string {
+  return join(modelFolder, 'folds');
+}
+
+/** @param key all that decides what the fold's training yields */
+export async function keepFold(folder: string, fold: number, key: unknown, fitted: Fitted): Promise<void> {
+  const own = join(folder, String(fold + 1));
+  await saveModel(fitted.model, own);
+  await writeFile(join(own, 'fold.json'), JSON.stringify({ key, preprocessing: fitted.preprocessing }));
+}
+
+/** The fold's model, where one of the same key was kept; else null. */
+export async function keptFold(folder: string, fold: number, key: unknown): Promise<Fitted | null> {
+  const own = join(folder, String(fold + 1));
+  const text = await readFile(join(own, 'fold.json'), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const kept = JSON.parse(text) as { key: unknown; preprocessing: BeatEcgPreprocessing };
+  if (JSON.stringify(kept.key) !== JSON.stringify(key)) return null;
+  return { model: await loadModel(own), preprocessing: kept.preprocessing };
+}
