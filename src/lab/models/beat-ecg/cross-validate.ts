@@ -5,7 +5,7 @@ import type { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { patientFolds } from './data.js';
 import type { ScoredRecord } from './decide.js';
-import { type Fitted, fitNetwork, fitPruned, score } from './fit.js';
+import { fitNetwork, fitPruned, score } from './fit.js';
 import type { IntervalRecord } from './interval-sampling.js';
 import { keepFold, keptFold } from './kept-folds.js';
 import type { BeatEcgRecipe } from './recipe.js';
@@ -52,17 +52,27 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
     const report = (epoch: EpochReport) => onEpoch?.(fold, epoch);
     const name = `fold ${fold + 1}`;
     const key = { seed, recipe, folds, fold, patience, intervals: intervals?.length ?? 0, records: train.map(idOf) };
-    let fitted: Fitted | null = foldsFolder ? await keptFold(foldsFolder, fold, key) : null;
+    const kept = (what: string, of: object) => (foldsFolder ? keptFold(foldsFolder, what, of) : null);
+    let fitted = await kept(`${fold + 1}`, key);
     if (!fitted) {
       fitted = await fitNetwork(train, recipe, seed, report, { ...control(`fold-${fold + 1}`), intervals });
-      if (foldsFolder) await keepFold(foldsFolder, fold, key, fitted);
+      if (foldsFolder) await keepFold(foldsFolder, `${fold + 1}`, key, fitted);
       history.push({ phase: name, epochs: fitted.history ?? [] });
     }
     float.push(...score(fitted, test));
     if (pruning) {
-      const { patience: _, ...controls } = control(`fold-${fold + 1}-pruned`);
-      const epochs = await fitPruned(fitted, train, recipe, seed, pruning, report, controls);
-      history.push({ phase: `${name}, pruning`, epochs });
+      const { sparsity, schedule = 'PolynomialDecay', layers = {} } = pruning;
+      const prunedKey = { ...key, pruning: { sparsity, schedule, layers } };
+      const prunedBefore = await kept(`${fold + 1}-pruned`, prunedKey);
+      if (prunedBefore) {
+        fitted.model.dispose();
+        fitted = prunedBefore;
+      } else {
+        const { patience: _, ...controls } = control(`fold-${fold + 1}-pruned`);
+        const epochs = await fitPruned(fitted, train, recipe, seed, pruning, report, controls);
+        history.push({ phase: `${name}, pruning`, epochs });
+        if (foldsFolder) await keepFold(foldsFolder, `${fold + 1}-pruned`, prunedKey, fitted);
+      }
       pruned.push(...score(fitted, test));
     }
     fitted.model.dispose();

@@ -9,16 +9,19 @@ export function foldsFolder(modelFolder: string): string {
   return join(modelFolder, 'folds');
 }
 
-/** @param key all that decides what the fold's training yields */
-export async function keepFold(folder: string, fold: number, key: unknown, fitted: Fitted): Promise<void> {
-  const own = join(folder, String(fold + 1));
+/**
+ * @param name of the fold's model: `1`, `1-pruned`
+ * @param key all that decides what its training yields
+ */
+export async function keepFold(folder: string, name: string, key: unknown, fitted: Fitted): Promise<void> {
+  const own = join(folder, name);
   await saveModel(fitted.model, own);
   await writeFile(join(own, 'fold.json'), JSON.stringify({ key, preprocessing: fitted.preprocessing }));
 }
 
 /** The fold's model, where one of the same key was kept; else null. */
-export async function keptFold(folder: string, fold: number, key: unknown): Promise<Fitted | null> {
-  const own = join(folder, String(fold + 1));
+export async function keptFold(folder: string, name: string, key: unknown): Promise<Fitted | null> {
+  const own = join(folder, name);
   const text = await readFile(join(own, 'fold.json'), 'utf8').catch(() => null);
   if (text === null) return null;
   const kept = JSON.parse(text) as { key: unknown; preprocessing: BeatEcgPreprocessing };
