@@ -67,7 +67,10 @@ export async function fitNetwork(
   return { model, preprocessing, history };
 }
 
-/** Prunes a trained network while training it on. Changes the model in place. */
+/**
+ * Prunes a trained network while training it on. Changes the model in place. A branch of the intervals that was trained on
+ * other people stays as it is: trained on with these few patients it forgets what an early beat in fibrillation is worth.
+ */
 export async function fitPruned(
   { model, preprocessing }: Fitted,
   records: readonly BeatRecord[],
@@ -79,8 +82,6 @@ export async function fitPruned(
 ): Promise<readonly EpochReport[]> {
   const { epochs, peakLearningRate } = BEAT_ECG_PRUNING;
   const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 7919);
-  // The branch of the intervals is pruned with the rest.
-  for (const name of INTERVAL_LAYERS) model.getLayer(name).trainable = true;
   const names = model.trainableWeights.map((weight) => weight.originalName);
   const pruner = plannedPruner(wish, BEAT_ECG_PRUNING, epochs * recipe.stepsPerEpoch, names);
   const settings = { ...recipe, epochs, peakLearningRate };
