@@ -115,6 +115,7 @@ async function verify(name: string, { runtime }: { runtime?: Runtime }): Promise
       variant: id,
       timingMs: 0,
       startTimeoutMs: VERIFY_MS,
+      hostMemoryMiB: 4096,
       runtimes: RUNTIMES[runtime ?? 'auto'],
     });
     runner.start();

@@ -28,6 +28,8 @@ const PATIENCE = {
   SLOTHD_CONFIG_INFERENCE__DEADLINEMS: '60000',
   SLOTHD_CONFIG_INFERENCE__STARTTIMEOUTMS: '600000',
   SLOTHD_CONFIG_INFERENCE__VARIANT: 'default',
+  // The emulator's own memory counts as the host's.
+  SLOTHD_CONFIG_INFERENCE__HOSTMEMORYMIB: '4096',
 };
 const MOST_MS = 900_000;
 
@@ -128,7 +130,7 @@ function run(program, args, env = {}) {
 /** Beats of the record with their scores. */
 function replay(node, main, runtime) {
   const config = join(work, `replay-${runtime}.yaml`);
-  const inference = { runtime, variant: 'default', deadlineMs: 60_000, startTimeoutMs: 600_000 };
+  const inference = { runtime, variant: 'default', deadlineMs: 60_000, startTimeoutMs: 600_000, hostMemoryMiB: 4096 };
   const sensors = [{ name: 'unused', format: 'ad8232', link: { type: 'serial', path: '/dev/null' } }];
   writeFileSync(config, JSON.stringify({ sensors, inference }));
   return run(node, [main, 'replay', options.record, '--config', config])
