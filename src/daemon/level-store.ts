@@ -91,6 +91,12 @@ async function tryOpen(dir: string): Promise<Opened> {
 
 class LevelStore implements DurableStore {
   bytesWritten = 0;
+  /**
+   * A write has failed. LevelDB may have left half a record at the end of its log; it would go on behind it, say that all is
+   * well, and at the next start lose everything from the half record on. So the store is opened anew before it is written to.
+   */
+  private torn = false;
+  private reopening: Promise<void> | null = null;
 
   constructor(
     private readonly db: ClassicLevel,
@@ -110,9 +116,31 @@ class LevelStore implements DurableStore {
         ? ({ type: 'del', key } as const)
         : ({ type: 'put', key, value: seal(key, value) } as const);
     });
-    // `sync` makes LevelDB call fsync; classic-level does so in libuv's thread pool, so the event loop goes on.
-    await this.db.batch(operations, { sync: true });
+    if (this.torn) await this.reopen();
+    try {
+      // `sync` makes LevelDB call fsync; classic-level does so in libuv's thread pool, so the event loop goes on.
+      await this.db.batch(operations, { sync: true });
+    } catch (error) {
+      this.torn = true;
+      throw causeOf(error);
+    }
     this.bytesWritten += bytes;
+  }
+
+  /** @throws Error while there is still no room; the next write tries again */
+  private reopen(): Promise<void> {
+    this.reopening ??= (async () => {
+      try {
+        if (this.db.status === 'open') await this.db.close();
+        await this.db.open();
+        this.torn = false;
+      } catch (error) {
+        throw causeOf(error);
+      } finally {
+        this.reopening = null;
+      }
+    })();
+    return this.reopening;
   }
 
   async *scan(prefix: string): AsyncIterable<readonly [string, string]> {
@@ -152,7 +180,7 @@ function causeOf(error: unknown): NodeJS.ErrnoException {
 
 /** A disk that is full, read-only or forbidden: moving files aside would not help and could lose what is there. */
 function isDiskTrouble(error: unknown): boolean {
-  return /No space left|Read-only file system|Permission denied|Too many open files|Disk quota/i.test(
+  return /No space left|File too large|Read-only file system|Permission denied|Too many open files|Disk quota/i.test(
     causeOf(error).message,
   );
 }
