@@ -25,7 +25,7 @@ export function labelCandidates(signal: Float32Array, rateHz: number, reference:
     const c = front.push(source);
     if (c < 0) return;
     at.push(c);
-    strength.push(front.energy[c & 1023]! + 0.2 * front.slow[c & 1023]!);
+    strength.push(front.peakiness(c));
   };
   for (let i = 0; i < signal.length; i++) {
     if (!lead.push(signal[i]!)) continue;

@@ -1,15 +1,15 @@
-import type { ReferenceBeats } from '../evaluation/beat-match.js';
 import { between, type Random, seededRandom, seedOf } from '../random.js';
 import { recordKey } from './folds.js';
 import { labelCandidates } from './labels.js';
 import { addNoise, qrsHeight, type RecordedNoise } from './noise.js';
 import type { BeatRecord } from './records.js';
+import { type Strip, wearOut } from './worn-leads.js';
 
 /** A lead to learn from. */
 export interface Lead {
   /** Names record, form and seed: everything random about the lead comes from it. */
   readonly key: string;
-  readonly form: 'plain' | 'noisy' | 'mixed';
+  readonly form: 'plain' | 'noisy' | 'mixed' | 'rapid';
   readonly signal: Float32Array;
   /** The rate the detector is told: other than the true one, it scales time. */
   readonly rateHz: number;
@@ -19,32 +19,39 @@ export interface Lead {
   readonly heavy: Uint8Array | null;
 }
 
-/** A lead with its beats, while it is being made. */
-interface Strip {
-  readonly signal: Float32Array;
-  readonly reference: ReferenceBeats;
-}
+/** What the second mixed lead is shown at, in shares of its speed: hearts at 40 and at 220 a minute are in it. */
+const SLOWEST = 0.6;
+const FASTEST = 2.4;
+const SHORTEST_CYCLE_S = 0.26;
+/** From this speed on diastoles are not cut short as well. */
+const UNHURRIED_FROM = 1.5;
 
 /** Share of beats in a mixed lead that are shown from another angle, as an aberrant beat would look. */
 const ODD_SHARE = 0.08;
 
 /**
- * The forms in which a record is shown: as it is (weight 1); with noise (0.5); and twice as another lead, a mix of its two
- * at a random angle, at 0.8-1.25 of its speed, with some beats from another angle and early, 60 % of them noisy (0.4).
+ * The forms in which a record is shown: as it is; half of it with noise; and twice half of it as another lead, a mix of its
+ * two at a random angle, with some beats from another angle and early, 60 % of them noisy. The first mix runs at 0.8-1.25
+ * of its speed, the second at 0.6-2.4 and, in stretches, with its diastoles cut short; both have breaks in which the lead
+ * is off or at the rail.
  */
 export function* leadsOf(record: BeatRecord, noise: readonly RecordedNoise[], seed: number): Generator<Lead> {
   for (const form of ['plain', 'noisy', 'mixed', 'mixed again'] as const) {
     const key = `${recordKey(record)} ${form} ${seed}`;
     const random = seededRandom(seedOf(key));
     const mixed = form === 'mixed' || form === 'mixed again';
-    let { signal, reference }: Strip = mixed
-      ? mix(record, random)
-      : { signal: record.signals[0]!, reference: record.reference };
+    const speed = speedOf(form, record, random);
+    let strip: Strip = { signal: record.signals[0]!, reference: record.reference };
+    if (form === 'noisy') strip = halfOf(record, random);
+    if (mixed)
+      strip = wearOut(mix(halfOf(record, random), random, form === 'mixed again' && speed < UNHURRIED_FROM), random);
+    let { signal } = strip;
+    const { reference } = strip;
     let heavy: Uint8Array | null = null;
-    const rateHz = record.rateHz * (mixed ? between(random, 0.8, 1.25) : 1);
     if (form === 'noisy' || (mixed && random() < 0.6)) {
       ({ signal, heavy } = addNoise(signal, record.rateHz, qrsHeight(signal, reference), noise, random));
     }
+    const rateHz = record.rateHz * speed;
     yield {
       key,
       form: mixed ? 'mixed' : form,
@@ -52,37 +59,85 @@ export function* leadsOf(record: BeatRecord, noise: readonly RecordedNoise[], se
       rateHz,
       labels: labelCandidates(signal, rateHz, reference),
       heavy,
-      weight: form === 'plain' ? 1 : form === 'noisy' ? 0.5 : 0.4,
+      weight: form === 'plain' ? 1 : 0.8,
     };
   }
 }
 
+/** Half of a record, from anywhere in it: the rest is much alike. */
+function halfOf(record: BeatRecord, random: Random): BeatRecord & Strip {
+  const { reference, signals } = record;
+  const length = signals[0]!.length >> 1;
+  const from = Math.floor(random() * length);
+  const kept = [...reference.samples.keys()].filter(
+    (k) => reference.samples[k]! >= from && reference.samples[k]! < from + length,
+  );
+  const cut = signals.map((signal) => signal.subarray(from, from + length));
+  return {
+    ...record,
+    signals: cut,
+    signal: cut[0]!,
+    reference: {
+      ...reference,
+      samples: Float64Array.from(kept, (k) => reference.samples[k]! - from),
+      symbols: kept.map((k) => reference.symbols[k]!),
+      flutter: reference.flutter.map(([a, b]) => [Math.max(0, a - from), b - from] as const).filter(([, b]) => b > 0),
+    },
+  };
+}
+
+/** How much faster than it was a record is shown. */
+function speedOf(form: 'plain' | 'noisy' | 'mixed' | 'mixed again', record: BeatRecord, random: Random): number {
+  if (form === 'mixed') return between(random, 0.8, 1.25);
+  if (form !== 'mixed again') return 1;
+  const { samples, rateHz } = record.reference;
+  const meanCycleS = (samples.at(-1)! - samples[0]!) / (samples.length - 1) / rateHz;
+  const fastest = Math.max(1, Math.min(FASTEST, meanCycleS / SHORTEST_CYCLE_S));
+  return SLOWEST * (fastest / SLOWEST) ** random();
+}
+
 /** A lead between (or beyond) the record's two, both brought to the same QRS height first. */
-function mix(record: BeatRecord, random: Random): Strip {
+function mix(record: BeatRecord, random: Random, hurried: boolean): Strip {
   const { reference, rateHz } = record;
   const first = record.signals[0]!;
   const second = record.signals[1] ?? first;
   const scale1 = 1 / qrsHeight(first, reference);
   const scale2 = 1 / qrsHeight(second, reference);
-  const at = (angle: number, i: number) => Math.cos(angle) * scale1 * first[i]! + Math.sin(angle) * scale2 * second[i]!;
-  const angle = between(random, 0, 2 * Math.PI);
-  const signal = first.map((_, i) => at(angle, i));
+  const seenAt = (angle: number) => {
+    const [a, b] = [Math.cos(angle) * scale1, Math.sin(angle) * scale2];
+    return (i: number) => a * first[i]! + b * second[i]!;
+  };
+  const usual = seenAt(between(random, 0, 2 * Math.PI));
+  const signal = first.map((_, i) => usual(i));
 
   const edge = Math.round(0.04 * rateHz);
   const cuts: [from: number, length: number][] = [];
   const { samples } = reference;
+  let hurry = 0;
+  let calm = 0;
   for (let b = 1; b < samples.length; b++) {
-    if (random() >= ODD_SHARE) continue;
+    if (hurried && calm-- <= 0) {
+      // Stretches of 20 to 150 beats at one shortened cycle, and as long ones without.
+      hurry = random() < 0.6 ? between(random, 0.1, 0.55) : 0;
+      calm = between(random, 20, 150);
+    }
+    if (random() >= ODD_SHARE) {
+      const interval = samples[b]! - samples[b - 1]!;
+      const to = samples[b]! - Math.round(0.14 * rateHz) - edge;
+      const room = Math.min(hurry * interval, to - samples[b - 1]! - 0.24 * rateHz);
+      if (room > edge) cuts.push([to - Math.round(room), Math.round(room)]);
+      continue;
+    }
     const beat = samples[b]!;
     const from = Math.max(0, beat - Math.round(0.12 * rateHz));
     const to = Math.min(signal.length - 1, beat + Math.round(0.3 * rateHz));
-    const other = between(random, 0, 2 * Math.PI);
+    const other = seenAt(between(random, 0, 2 * Math.PI));
     const gain = between(random, 0.6, 1.5);
     // Taken about its own start, so that no step comes in.
-    const base = signal[from]! - gain * at(other, from);
+    const base = signal[from]! - gain * other(from);
     for (let i = from; i <= to; i++) {
       const share = Math.min(1, (i - from) / edge, (to - i) / edge);
-      signal[i] = signal[i]! + share * (gain * at(other, i) + base - signal[i]!);
+      signal[i] = signal[i]! + share * (gain * other(i) + base - signal[i]!);
     }
     const interval = beat - samples[b - 1]!;
     const cut = Math.round(between(random, 0.1, 0.5) * interval);

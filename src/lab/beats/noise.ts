@@ -1,5 +1,5 @@
 import type { ReferenceBeats } from '../evaluation/beat-match.js';
-import { between, normal, type Random } from '../random.js';
+import { between, type Random } from '../random.js';
 
 /** Recorded noise to train with: muscle (`ma`) and baseline wander (`bw`) of nstdb. Its electrode motion (`em`) is the test. */
 export interface RecordedNoise {
@@ -108,7 +108,7 @@ function addLowPass(noise: Float32Array, rateHz: number, random: Random): void {
   let once = 0;
   let twice = 0;
   for (let i = 0; i < noise.length; i++) {
-    once = keep * once + (1 - keep) * normal(random);
+    once = keep * once + (1 - keep) * (random() - 0.5);
     twice = keep * twice + (1 - keep) * once;
     piece[i] = twice;
   }

@@ -3,27 +3,48 @@ import type { BeatJudge } from '../../signal/ecg/judge.js';
 import { BeatVerifier } from '../../signal/ecg/verifier.js';
 import { type Random, seededRandom, seedOf } from '../random.js';
 import { collect, Examples } from './examples.js';
-import { leadsOf } from './leads.js';
+import { recordKey } from './folds.js';
+import { type Lead, leadsOf } from './leads.js';
 import { trainMlp } from './mlp.js';
 import type { RecordedNoise } from './noise.js';
+import { rapidLeadsOf } from './rapid-leads.js';
+import type { RapidRecord } from './rapid-rates.js';
 import type { BeatRecord } from './records.js';
 
 export interface BeatTrainingOptions {
   readonly records: readonly BeatRecord[];
   readonly noise: readonly RecordedNoise[];
+  /** Records with ventricular tachycardia, for its waves alone. */
+  readonly rapid?: readonly RapidRecord[];
   readonly seed?: number;
   /** Rounds in which the verifier's own decisions drive the state. */
   readonly rounds?: number;
   readonly epochs?: number;
+  /** The round to begin with, when every task has weights to go on from. */
+  readonly firstRound?: number;
   readonly log?: (line: string) => void;
+}
+
+/** One verifier of several that are trained side by side, so that each lead is made only once. */
+export interface BeatVerifierTask {
+  readonly name: string;
+  /** Whether it may see a record, by its `recordKey`. */
+  sees(key: string): boolean;
+  /** Weights to go on from, as an earlier round left them. */
+  readonly from?: Float64Array;
+  /** Takes its weights after each round. */
+  done?(weights: Float64Array, round: number): void | Promise<void>;
 }
 
 /** Features that compare outlines: hidden together now and then, so that an odd outline alone does not make a non-beat. */
 const OUTLINES: readonly Ratio[] = [
   'likeMain',
   'likeRecent',
+  'likeLast',
+  'likeBefore',
   'likeOdd',
   'likeMainSlow',
+  'likeMainSharp',
   'afterLikeMain',
   'afterLikeRecent',
 ];
@@ -34,35 +55,72 @@ const OUTLINES: readonly Ratio[] = [
  * round, the verifier so far; the last two rounds are pooled. Only the given records are ever looked at.
  * @returns `WEIGHT_COUNT` weights
  */
-export function trainBeatVerifier(options: BeatTrainingOptions): Float64Array {
-  const { records, noise, seed = 1, rounds = 3, epochs = 3, log = () => {} } = options;
-  const random = seededRandom(seed);
-  const hiddenTogether = OUTLINES.map((name) => RATIOS.indexOf(name));
-  const fitTo = (sets: Examples[], times: number, from?: Float64Array) =>
-    trainMlp(sets, { epochs: times, random, from, hiddenTogether, togetherDropout: 0.15 });
+export async function trainBeatVerifier(options: BeatTrainingOptions): Promise<Float64Array> {
+  const [weights] = await trainBeatVerifiers([{ name: 'verifier', sees: () => true }], options);
+  return weights!;
+}
 
-  let weights: Float64Array | undefined;
-  let before: Examples | null = null;
-  for (let round = 0; round <= rounds; round++) {
-    const examples = new Examples();
-    const judge = weights ? new BeatVerifier(weights) : null;
+/** The same for several verifiers, each from the records that it may see. @returns weights, in the order of the tasks */
+export async function trainBeatVerifiers(
+  tasks: readonly BeatVerifierTask[],
+  options: BeatTrainingOptions,
+): Promise<Float64Array[]> {
+  const { seed = 1, rounds = 3, epochs = 3, firstRound = 0, log = () => {} } = options;
+  const hiddenTogether = OUTLINES.map((name) => RATIOS.indexOf(name));
+  const pupils = tasks.map((task, i) => ({
+    task,
+    random: seededRandom(seed + i),
+    weights: task.from,
+    before: null as Examples | null,
+    now: new Examples(),
+  }));
+  for (let round = firstRound; round <= rounds; round++) {
     const started = Date.now();
-    for (const record of records) {
-      for (const lead of leadsOf(record, noise, seed + round)) {
-        if (round === 0 && lead.form === 'mixed') continue;
-        const exploring = judge && lead.form === 'mixed' ? explorer(judge, seededRandom(seedOf(lead.key))) : judge;
-        collect(lead, exploring, examples);
+    for (const pupil of pupils) pupil.now = new Examples();
+    for (const [key, lead] of leadsOfRound(options, seed + round, round)) {
+      for (const { task, weights, now } of pupils) {
+        if (!task.sees(key)) continue;
+        const judge = weights ? new BeatVerifier(weights) : null;
+        collect(lead, judge && lead.form === 'mixed' ? explorer(judge, seededRandom(seedOf(lead.key))) : judge, now);
       }
     }
     const collected = Date.now();
-    const pool: Examples[] = before && round > 1 ? [before, examples] : [examples];
-    weights = fitTo(pool, round === 0 ? 1 : round === rounds ? epochs : 2, weights);
-    before = examples;
-    log(
-      `round ${round}: ${examples.count} candidates in ${collected - started} ms, fitted in ${Date.now() - collected} ms`,
-    );
+    for (const pupil of pupils) {
+      const pool: Examples[] = pupil.before && round > 1 ? [pupil.before, pupil.now] : [pupil.now];
+      pupil.weights = trainMlp(pool, {
+        epochs: round === 0 ? 1 : round === rounds ? epochs : 2,
+        random: pupil.random,
+        from: pupil.weights,
+        hiddenTogether,
+        togetherDropout: 0.15,
+      });
+      pupil.before = pupil.now;
+      await pupil.task.done?.(pupil.weights, round);
+    }
+    const count = pupils.reduce((sum, { now }) => sum + now.count, 0);
+    log(`round ${round}: ${count} candidates in ${collected - started} ms, fitted in ${Date.now() - collected} ms`);
   }
-  return weights!;
+  return pupils.map(({ weights }) => weights!);
+}
+
+/** All leads of a round, each with the key of the record it comes from. The first two rounds need not be thorough. */
+function* leadsOfRound(
+  { records, noise, rapid = [] }: BeatTrainingOptions,
+  seed: number,
+  round: number,
+): Generator<[key: string, lead: Lead]> {
+  for (const record of records) {
+    const key = recordKey(record);
+    for (const lead of leadsOf(record, noise, seed)) {
+      if (lead.form === 'mixed' && (round === 0 || (round === 1 && lead.key.includes('again')))) continue;
+      yield [key, lead];
+    }
+  }
+  // With the truth in charge there is nothing to be learnt from waves whose truth is known in parts only.
+  if (round === 0) return;
+  for (const record of rapid) {
+    for (const lead of rapidLeadsOf(record, noise, seed)) yield [`vfdb/${record.name}`, lead];
+  }
 }
 
 /** Now and then decides against the verifier where it is not sure, so that training also sees the states beyond. */

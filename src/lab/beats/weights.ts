@@ -15,6 +15,13 @@ export async function writeFoldWeights(projectDir: string, fold: number, weights
   await writeFile(foldFile(projectDir, fold), `${weightsToText(weights)}\n`);
 }
 
+/** The weights in the module that the product runs with, as they are on disk. @throws RangeError when there are none in it */
+export async function readShippedWeights(projectDir: string): Promise<Float32Array> {
+  const text = /'([A-Za-z0-9+/=]+)'/.exec(await readFile(join(projectDir, SHIPPED_FILE), 'utf8'))?.[1];
+  if (!text) throw new RangeError(`${SHIPPED_FILE} holds no weights`);
+  return weightsFromText(text);
+}
+
 /** Writes the module with the weights the product runs with. */
 export async function writeShippedWeights(projectDir: string, weights: ArrayLike<number>): Promise<void> {
   const source = `/**

@@ -4,13 +4,13 @@ import { type BeatState, limit } from './state.js';
 
 const MASK = HISTORY - 1;
 
-/** Samples after a candidate that may be read when it is judged (453 ms). The detector's delay. */
-export const LOOK_AHEAD = 58;
+/** Samples after a candidate that may be read when it is judged (414 ms). The detector's delay. */
+export const LOOK_AHEAD = 53;
 
 /** The latest centre whose outline, shifts included, is final within the look-ahead (`a` is final 7 samples back). */
 const LATEST_CENTRE = LOOK_AHEAD - 7 - 12;
 
-/** Names of the ratios, in order; after them come the surroundings of the energy and of the slow energy. */
+/** Names of the ratios, in order; after them come the surroundings of the energy, of the slow and of the sharp energy. */
 export const RATIOS = [
   'energy',
   'slow',
@@ -44,18 +44,29 @@ export const RATIOS = [
   'rr2',
   'aboveUsual',
   'aboveUsualJustThen',
+  'sharp',
+  'sharpBefore',
+  'sharpAfter',
+  'likeMainSharp',
+  'likeLast',
+  'likeBefore',
+  'energyToBefore',
+  'sharpToLast',
 ] as const;
 
 export type Ratio = (typeof RATIOS)[number];
 
 const SURROUND_FROM = -58;
 const SURROUND_STEP = 4;
-const SURROUND_COUNT = 26;
+const SURROUND_COUNT = 25;
 const SLOW_FROM = -52;
 const SLOW_STEP = 8;
-const SLOW_COUNT = 12;
+const SLOW_COUNT = 11;
+const SHARP_FROM = -39;
+const SHARP_STEP = 6;
+const SHARP_COUNT = 14;
 
-export const FEATURE_COUNT = RATIOS.length + SURROUND_COUNT + SLOW_COUNT;
+export const FEATURE_COUNT = RATIOS.length + SURROUND_COUNT + SLOW_COUNT + SHARP_COUNT;
 
 export function featureIndex(ratio: Ratio): number {
   return RATIOS.indexOf(ratio);
@@ -102,7 +113,6 @@ export class FeatureMaker {
     v[7] = limit(state.rr0 * perRr, 0, 3);
     v[8] = logOf(state.rr / steps(1));
     v[9] = likeness;
-    v[10] = bestMatch(m.outline, state);
     v[11] = m.outline.matchClosely(state.odd);
     v[12] = correlation(m.slowOutline, state.mainSlow);
     v[13] = reach(energy, c, -1, half) / 16;
@@ -126,12 +136,27 @@ export class FeatureMaker {
     v[30] = limit(m.eA - level - state.aftermath.usual(since), -3, 4);
     v[31] = limit(m.eA - level - state.aftermath.usualJustThen(since), -3, 4);
 
+    v[32] = limit(m.eC - state.sharp, -4, 3);
+    v[33] = limit(m.sharpBefore, -4, 3);
+    v[34] = limit(m.sharpAfter, -4, 3);
+    v[35] = m.sharpOutline.matchClosely(state.mainSharp);
+
+    // Where every other one is another wave (a T wave counted with each beat), these tell the two apart.
+    v[36] = m.outline.matchClosely(state.outlineBack(1));
+    v[37] = m.outline.matchClosely(state.outlineBack(2));
+    v[10] = Math.max(v[36], v[37], m.outline.matchClosely(state.outlineBack(3)));
+    v[38] = limit(m.eA - state.energyBefore, -4, 3);
+    v[39] = limit(m.eC - state.lastSharp, -4, 3);
+
     let at = RATIOS.length;
     for (let i = 0; i < SURROUND_COUNT; i++) {
       v[at++] = limit(logOf(energy[(c + SURROUND_FROM + i * SURROUND_STEP) & MASK]!) - level, -4, 2);
     }
     for (let i = 0; i < SLOW_COUNT; i++) {
       v[at++] = limit(logOf(front.slow[(c + SLOW_FROM + i * SLOW_STEP) & MASK]!) - state.slow, -4, 2);
+    }
+    for (let i = 0; i < SHARP_COUNT; i++) {
+      v[at++] = limit(logOf(front.sharp[(c + SHARP_FROM + i * SHARP_STEP) & MASK]!) - state.sharp, -4, 2);
     }
   }
 }

@@ -11,7 +11,9 @@ const CENTRE_REACH = 9;
 const SHIFTS = 2;
 /** A neighbour that may be the beat instead is sought this many samples before and after. */
 const BEFORE = [50, 13] as const;
-const AFTER = [13, 40] as const;
+const AFTER = [13, 38] as const;
+/** The sharp band's energy is taken as its greatest within this many samples. */
+const SHARP_REACH = 8;
 /** Steepness is sought this far around the candidate. */
 const STEEP_REACH = 10;
 
@@ -39,10 +41,9 @@ export class Outline {
   /** Shift at which the last `match` was best. */
   bestShift = 0;
 
-  /** Reads `a` around `centre`. */
-  read(front: FrontEnd, centre: number): void {
+  /** Reads `a` of the front end, or another of its histories, around `centre`. */
+  read(front: FrontEnd, centre: number, a = front.a): void {
     const { wide, scale } = this;
-    const a = front.a;
     const start = centre - HALF - SHIFTS;
     for (let i = 0; i < wide.length; i++) wide[i] = a[(start + i) & MASK]!;
     let squares = 0;
@@ -120,6 +121,10 @@ export class Measurement {
   eB = 0;
   eS = 0;
   eHf = 0;
+  /** The same of the sharp band: at most 8 samples from the candidate, and the greatest before and after (ln, against that). */
+  eC = 0;
+  sharpBefore = 0;
+  sharpAfter = 0;
   /** Energy itself. */
   energy = 0;
   /** The greatest energy shortly before: where, and how much (ln) above the candidate's. */
@@ -131,6 +136,8 @@ export class Measurement {
   /** Where |a| is largest. */
   centre = 0;
   readonly outline = new Outline();
+  /** The sharp band's outline around the same centre. */
+  readonly sharpOutline = new Outline();
   /** m3 - m33 around the centre, unit norm: the outline with its slow part. */
   readonly slowOutline = new Float64Array(SHAPE_LENGTH);
 
@@ -142,7 +149,7 @@ export class Measurement {
     this.beforeEnergy = logOf(front.energy[this.beforeAt & MASK]!) - this.eA;
   }
 
-  /** Reads all of candidate `c`. Needs `c + 54 <= front.n`. */
+  /** Reads all of candidate `c`. Needs `c + 52 <= front.n`. */
   read(front: FrontEnd, c: number): void {
     const { a, z, m33 } = front;
     this.readEnergy(front, c);
@@ -161,6 +168,12 @@ export class Measurement {
     this.eS = logOf(steep);
     this.centre = centreOf(front, c - CENTRE_REACH, c + CENTRE_REACH);
     this.outline.read(front, this.centre);
+
+    const { sharp } = front;
+    this.eC = logOf(greatestWithin(sharp, c - SHARP_REACH, c + SHARP_REACH));
+    this.sharpBefore = logOf(greatestWithin(sharp, c - BEFORE[0], c - BEFORE[1])) - this.eC;
+    this.sharpAfter = logOf(greatestWithin(sharp, c + AFTER[0], c + AFTER[1])) - this.eC;
+    this.sharpOutline.read(front, this.centre, front.b);
 
     const slow = this.slowOutline;
     let squares = 0;
@@ -207,6 +220,15 @@ export function peakWithin(ring: Float64Array, from: number, to: number): number
     }
   }
   return best;
+}
+
+function greatestWithin(ring: Float64Array, from: number, to: number): number {
+  let top = 0;
+  for (let k = from; k <= to; k++) {
+    const value = ring[k & MASK]!;
+    if (value > top) top = value;
+  }
+  return top;
 }
 
 export function correlation(x: Float64Array, y: Float64Array): number {

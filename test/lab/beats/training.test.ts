@@ -139,8 +139,8 @@ it('trains a verifier from two minutes of MITDB that finds their beats, the same
     { rateHz: 360, channels: [Float32Array.from({ length: 50000 }, (_, i) => Math.sin(i / 7) + Math.cos(i / 3.3))] },
   ];
   const train = () => trainBeatVerifier({ records, noise, rounds: 1, epochs: 30, seed: 5 });
-  const weights = train();
-  expect(train()).toEqual(weights);
+  const weights = await train();
+  expect(await train()).toEqual(weights);
   const judge = new BeatVerifier(weights);
   for (const { signals, rateHz, reference } of records) {
     const score = scoreBeats(reference, samplesOf(detect(signals[0]!, rateHz, { judge })));

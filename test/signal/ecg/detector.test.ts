@@ -79,6 +79,16 @@ describe('what the lead looks like does not matter', () => {
     expect(score).toMatchObject({ fp: 0, fn: 0 });
   });
 
+  it('counts beats and nothing else once a lead that was flat, or at the rail, is back', () => {
+    for (const level of [0, 8]) {
+      const broken = Float32Array.from(normal.signal);
+      broken.fill(level, 20 * 360, 25 * 360);
+      const windows = [[26, 60]] as const;
+      const score = scoreBeats(normal.reference, samplesOf(detect(broken, 360)), { windows });
+      expect(score).toMatchObject({ fp: 0, fn: 0 });
+    }
+  });
+
   it('refuses a rate that cannot be', () => {
     for (const rateHz of [0, -360, Number.NaN, 20, 1e5]) {
       expect(() => new EcgBeatDetector({ rateHz, onBeat: () => {} })).toThrow(RangeError);

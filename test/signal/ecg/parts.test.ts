@@ -107,7 +107,7 @@ describe('the network', () => {
 describe('looking back', () => {
   const overdue = () => {
     const state = new BeatState();
-    state.begin(0, 0, 0, -3);
+    state.begin(0, 0, 0, 0, -3);
     state.lastBeat = 1000;
     return state;
   };
