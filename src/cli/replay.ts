@@ -42,6 +42,8 @@ interface ReplayArguments extends RecordOptions {
   readonly config?: string;
 }
 
+/** Nobody waits for a replay: an answer that a busy machine gives late must not make it decide otherwise. */
+const REPLAY_DEADLINE_MS = 60_000;
 const NO_STAGES = { record() {} };
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -113,7 +115,8 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
 
 /** The models of a replay, loaded: of each bundle its own default variant. */
 export async function loadModels(inference: InferenceSettings): Promise<Models> {
-  const models = await createModels(withFixedVariant(inference), NO_STAGES, () => {}, pino({ level: 'silent' }));
+  const patient = { ...withFixedVariant(inference), deadlineMs: REPLAY_DEADLINE_MS };
+  const models = await createModels(patient, NO_STAGES, () => {}, pino({ level: 'silent' }));
   await models.startAndWait();
   return models;
 }
