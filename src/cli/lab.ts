@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { anomalyRr } from './lab/anomaly-rr.js';
 import { beatEcg } from './lab/beat-ecg.js';
+import { evaluateBundle, isBundle, type ReportArguments, report } from './lab/bundle.js';
 import { convertCommand } from './lab/convert.js';
 import {
   type DataOptions,
@@ -93,15 +94,25 @@ export function labCommand(): Command {
     .option('--default <variant>', 'variant to run by default (beat-ecg: pruned-int8, rhythm-rr: int8)')
     .action((options: WithModel<ExportArguments>) => of(options).export(options));
   verb(lab, 'evaluate')
-    .description('Figures of a trained model on the test patients, reference beats.')
-    .argument('[dir]', 'folder of a trained or pruned model (.slothd/lab/<model>/float)')
+    .description('Figures of a trained model, or of every variant of a bundle, on the test patients, reference beats.')
+    .argument('[dir]', 'folder of a trained or pruned model, or of a bundle (.slothd/lab/<model>/float)')
     .option('--json', 'as JSON, with every record')
     .option('--events <file>', 'rhythm-rr: figures of what `slothd replay` wrote of records of mitdb or afdb instead')
     .action((folder: string | undefined, options: WithModel<EvaluateArguments>) =>
-      of(options).evaluate(folder, options),
+      folder !== undefined && isBundle(folder)
+        ? evaluateBundle(of(options), folder, options)
+        : of(options).evaluate(folder, options),
     );
   lab.addCommand(convertCommand());
   lab.addCommand(personalizeCommand());
+  verb(lab, 'report')
+    .description(
+      'One HTML page about a bundle: tables, ROC and precision-recall, confusion, reliability, by record, curves.',
+    )
+    .option('--bundle <dir>', 'the bundle (models/<model>)')
+    .option('--work <dir>', 'folder of float/ and pruned/, for the training curves (.slothd/lab/<model>)')
+    .option('--out <file>', 'the page (report.html in the work folder)')
+    .action((options: WithModel<ReportArguments>) => report(of(options), options));
   return lab;
 }
 

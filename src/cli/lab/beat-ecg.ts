@@ -81,6 +81,12 @@ export const beatEcg: LabModel = {
     if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
   },
 
+  async testSet({ preprocessing }, options) {
+    const { beatEcgTestSet } = await load();
+    const { parsePreprocessing } = await import('../../inference/windows/beat-ecg.js');
+    return beatEcgTestSet(await dataOptions(options), parsePreprocessing({ ...preprocessing }));
+  },
+
   async evaluate(folder = workFolder(NAME, 'float'), options) {
     const { evaluateBeatEcg } = await load();
     const { bar, onReading } = reporter();

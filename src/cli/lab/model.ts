@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { Manifest } from '../../inference/bundle/manifest.js';
+import type { TestSet } from '../../lab/export/index.js';
 import type { LabProgress } from '../../lab/progress.js';
 import { ProgressBar } from '../progress.js';
 import { UsageError } from '../usage-error.js';
@@ -67,6 +69,8 @@ export interface LabModel {
   quantize(options: QuantizeArguments): Promise<void>;
   export(options: ExportArguments): Promise<void>;
   evaluate(folder: string | undefined, options: EvaluateArguments): Promise<void>;
+  /** The test set that the figures of its bundle's card are about; a model without one has no report. */
+  testSet?(manifest: Manifest, options: DataOptions): Promise<TestSet>;
 }
 
 /** Where the steps leave what the next one takes, unless told otherwise. */

@@ -78,6 +78,12 @@ export const rhythmRr: LabModel = {
     if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
   },
 
+  async testSet({ preprocessing }, options) {
+    const { rhythmRrTestSet } = await load();
+    const { parseRhythmPreprocessing } = await import('../../inference/windows/rhythm-rr.js');
+    return rhythmRrTestSet(await dataOptions(options, 'afdb'), parseRhythmPreprocessing({ ...preprocessing }));
+  },
+
   async evaluate(folder = workFolder(NAME, 'float'), options) {
     const { evaluateRhythmRr, replayedFigures } = await load();
     if (options.events !== undefined) {

@@ -47,10 +47,11 @@ export function renderCard(manifest: Manifest, about: string): string {
     ...(notes.length > 0 ? [notes.join('\n')] : []),
     '## Inputs and output',
     [...inputs, `- output \`${manifest.output.name}\`: logits of ${manifest.output.labels.join(', ')}`].join('\n'),
-    '## Training',
-    list(manifest.training),
-    '## Calibration',
-    list(manifest.calibration),
+    '## Training and calibration',
+    `${list(manifest.training)}\n${list(manifest.calibration)}`,
+    'The rest of it (recipe, records, cross-validation) is in `manifest.json`, and on the page that `slothd lab report` writes.',
+    '## The figures again',
+    reproduction(manifest),
     '',
   ].join('\n\n');
 }
@@ -83,3 +84,15 @@ function shortly(value: unknown): string {
   if (typeof value === 'string' || text === undefined || text.length <= SHORT) return text ?? '';
   return Array.isArray(value) ? `${value.length} entries, in manifest.json` : 'in manifest.json';
 }
+
+/** One command for the figures of the table, one for the files themselves. */
+function reproduction({ name, task }: Manifest): string {
+  const own = SLOTHD_MODELS.has(task) && name === task;
+  const figures = own
+    ? `\`slothd lab evaluate models/${name} --model ${name}\` runs every variant over the test set again, prints this table anew and says where it differs; times are those of your machine. `
+    : '';
+  return `${figures}\`slothd model verify ${name}\` checks hashes and golden vectors as the daemon does at each start; \`slothd model bench ${name}\` times the variants here.`;
+}
+
+/** Models whose test set `slothd lab` knows. */
+const SLOTHD_MODELS = new Set(['beat-ecg', 'rhythm-rr']);

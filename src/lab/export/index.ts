@@ -9,4 +9,10 @@ export {
 } from './bundle.js';
 export { compactModel } from './compact.js';
 export { type Latency, measureLatency, type Size, sizeOf, sparsityOf } from './measure.js';
+export {
+  type Reevaluated,
+  type ReevaluatedVariant,
+  reevaluate,
+  type TestSet,
+} from './re-evaluate.js';
 export { readVariants, spread } from './read-variants.js';

@@ -1,15 +1,12 @@
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
-import type { BeatRecord } from '../../data/beat-records.js';
-import { addMatrices, reportOf } from '../../evaluation/beat-classes.js';
 import { type ExportResult, exportBundle, GATE, readVariants, spread } from '../../export/index.js';
 import { loadQuantization, type ModelItem } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { cardText, crossValidated } from './card-text.js';
-import { type BeatEcgDataOptions, loadTestRecords, loadTrainingRecords, standardised } from './data.js';
-import { matrixOf, NO_OFFSETS } from './decide.js';
-import { testFiguresOf } from './evaluate.js';
+import { type BeatEcgDataOptions, loadTrainingRecords, standardised } from './data.js';
 import { LABELS } from './network.js';
 import { itemsOf } from './quantize.js';
+import { beatEcgTestSet } from './test-set.js';
 
 /** Beats of the golden vectors, spread over the test records. */
 const GOLDEN_ITEMS = 12;
@@ -54,9 +51,8 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
   const wanted = options.defaultVariant ?? 'pruned-int8';
   const defaultVariant = prunedIsWorse && wanted.startsWith('pruned') ? 'int8' : wanted;
   const judged = await judgedBeats(options, training.preprocessing);
-  const records = standardised(await loadTestRecords(options), training.preprocessing);
-  const all = [...itemsOf(records)];
-  const golden = spread(all, GOLDEN_ITEMS);
+  const testSet = await beatEcgTestSet(options, training.preprocessing);
+  const golden = spread(testSet.items, GOLDEN_ITEMS);
   return exportBundle({
     outDir: options.outDir,
     name: 'beat-ecg',
@@ -83,36 +79,13 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
     variants: kept,
     defaultVariant,
     golden,
-    evaluationItems: () => all,
-    evaluate: (answers) => figures(records, answers),
+    evaluationItems: () => testSet.items,
+    evaluate: testSet.figures,
     primaryMetric: 'accuracy',
     judgedOn: { items: () => judged.items, metric: (got) => shareRight(got, judged.truth) },
     gate: options.minAgreement ? { minAgreement: options.minAgreement } : {},
     about: cardText({ quantization, float: training, pruned, prunedIsWorse, notes: options.notes ?? '' }),
   });
-}
-
-/** The figures of a variant, for the manifest and the card's table. */
-function figures(records: readonly BeatRecord[], answers: readonly Float32Array[]): Record<string, number> {
-  let at = 0;
-  const scored = records.map((record) => {
-    const logits = new Float32Array(record.count * LABELS.length);
-    for (let beat = 0; beat < record.count; beat++) logits.set(answers[at++]!, beat * LABELS.length);
-    return { record, logits };
-  });
-  const { accuracy, N, S, V } = reportOf(addMatrices(scored.map((one) => matrixOf(one, NO_OFFSETS))));
-  const { outsideAf, without232 } = testFiguresOf(scored, NO_OFFSETS);
-  return {
-    accuracy,
-    'N Se': N.sensitivity,
-    'S Se': S.sensitivity,
-    'S F1': S.f1,
-    'S F1 outside AF': outsideAf.S.f1,
-    'S F1 without 232': without232.S.f1,
-    'V Se': V.sensitivity,
-    'V PPV': V.positivePredictivity,
-    'V F1': V.f1,
-  };
 }
 
 /** Beats of the training patients, evenly spread, with their class; fusion and unclassifiable beats are left out. */

@@ -15,4 +15,5 @@ export { INPUT_NAMES, LABELS, OUTPUT_NAME } from './network.js';
 export { type PruneBeatEcgOptions, pruneBeatEcg } from './prune.js';
 export { type QuantizeBeatEcgOptions, quantizeBeatEcg } from './quantize.js';
 export { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
+export { beatEcgTestSet } from './test-set.js';
 export { type TrainBeatEcgOptions, trainBeatEcg } from './train.js';

@@ -2,18 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseManifest } from '../../../inference/bundle/manifest.js';
 import { parseRhythmPreprocessing } from '../../../inference/windows/rhythm-rr.js';
-import type { RhythmRecord } from '../../data/rhythm-records.js';
 import { type ExportResult, type ExportVariant, exportBundle, readVariants, spread } from '../../export/index.js';
 import { readModelFile } from '../../onnx/index.js';
 import { answers, loadQuantization, type ModelItem, type Quantization } from '../../quantize/index.js';
 import { loadTraining, type RhythmRrTraining } from './bundle.js';
 import { cardText } from './card-text.js';
-import { loadTestRecords, loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
-import { type RhythmRrTestFigures, testFiguresOf } from './evaluate.js';
+import { loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
 import { windowFigures } from './figures.js';
 import { LABELS } from './network.js';
 import { itemsOf } from './quantize.js';
-import { DAEMON_EVERY, type RhythmWindowSet, type ScoredRhythm, windowsOf } from './score.js';
+import { windowsOf } from './score.js';
+import { rhythmRrTestSet, scoredOf, type TestWindows } from './test-set.js';
 import { shippedSetting } from './train.js';
 
 /** Windows of the golden vectors, spread over the test records. */
@@ -84,19 +83,11 @@ async function shipped(folder: string): Promise<Source> {
 const DATA =
   'Long-Term AF (ltafdb) and Normal Sinus Rhythm RR (nsr2db), annotated beats, cleaned as the daemon cleans them';
 
-interface TestWindows {
-  readonly record: RhythmRecord;
-  readonly windows: RhythmWindowSet;
-}
-
 /** Makes the bundle: every variant measured on afdb and mitdb (reference beats), held against the gate, written whole. */
 export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<ExportResult> {
   const { training, calibration, variants } = options.again ? await shipped(options.again) : await fromWork(options);
-  const test = (await loadTestRecords(options)).map(
-    (record): TestWindows => ({ record, windows: windowsOf(record, DAEMON_EVERY, training.preprocessing) }),
-  );
-  const all = test.flatMap(({ windows }) => [...itemsOf(windows)]) satisfies ModelItem[];
-  const golden = spread(all, GOLDEN_ITEMS);
+  const testSet = await rhythmRrTestSet(options, training.preprocessing);
+  const golden = spread(testSet.items, GOLDEN_ITEMS);
   const { on, off, sustainMs, clearMs } = shippedSetting();
   const { defaultVariant = 'int8' } = options;
   if (!variants.some(({ id }) => id === defaultVariant)) throw new Error(`there is no variant ${defaultVariant}`);
@@ -113,14 +104,14 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
     variants,
     defaultVariant,
     golden,
-    evaluationItems: () => all,
-    evaluate: (got) => figures(testOf(test, got)),
+    evaluationItems: () => testSet.items,
+    evaluate: testSet.figures,
     primaryMetric: 'accuracy',
     judgedOn: await judgedWindows(options, training.preprocessing),
     gate: options.minAgreement ? { minAgreement: options.minAgreement } : {},
     about: cardText({
       calibration,
-      test: testOf(test, await answers(variants.find(({ id }) => id === defaultVariant)!.model, all)),
+      test: testSet.test(await answers(variants.find(({ id }) => id === defaultVariant)!.model, testSet.items)),
       testedVariant: defaultVariant,
       validation: training.validation,
       notes: options.notes ?? '',
@@ -141,35 +132,5 @@ async function judgedWindows(options: ExportRhythmRrOptions, preprocessing: obje
   return {
     items: () => items,
     metric: (got: readonly Float32Array[]) => windowFigures(scoredOf(sets, got), 'other').accuracy,
-  };
-}
-
-/** What an ONNX file's answers, one for each window in turn, make of the test records. */
-function testOf(test: readonly TestWindows[], answers: readonly Float32Array[]): RhythmRrTestFigures {
-  return testFiguresOf(scoredOf(test, answers));
-}
-
-function scoredOf(sets: readonly TestWindows[], answers: readonly Float32Array[]): ScoredRhythm[] {
-  let at = 0;
-  return sets.map(({ record, windows }): ScoredRhythm => {
-    const scores = new Float32Array(windows.count);
-    for (let w = 0; w < windows.count; w++) {
-      const [regular, afib] = answers[at++]!;
-      scores[w] = 1 / (1 + Math.exp(regular! - afib!));
-    }
-    return { record, ends: windows.ends, startMs: windows.startMs, scores };
-  });
-}
-
-/** The figures of a variant, for the manifest and the card's table. */
-function figures({ afdb, mitdb }: RhythmRrTestFigures): Record<string, number> {
-  return {
-    'afdb accuracy': afdb.windows.other.accuracy,
-    'afdb Se': afdb.windows.other.sensitivity,
-    'afdb Sp': afdb.windows.other.specificity,
-    'mitdb Se': mitdb.windows.af.sensitivity,
-    'mitdb PPV': mitdb.windows.af.positivePredictivity,
-    'afdb false alerts/24 h': afdb.alarms.falsePer24h,
-    'afdb episodes >= 2 min': afdb.alarms.episodes[1]!.sensitivity,
   };
 }

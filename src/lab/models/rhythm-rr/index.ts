@@ -13,4 +13,5 @@ export { type PruneRhythmRrOptions, pruneRhythmRr } from './prune.js';
 export { type QuantizeRhythmRrOptions, quantizeRhythmRr } from './quantize.js';
 export { RHYTHM_RR_RECIPE, type RhythmRrRecipe } from './recipe.js';
 export { replayedFigures } from './replayed.js';
+export { rhythmRrTestSet } from './test-set.js';
 export { type TrainRhythmRrOptions, trainRhythmRr } from './train.js';
