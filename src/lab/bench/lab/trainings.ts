@@ -13,12 +13,11 @@ import type { Split } from './split.js';
 export const CHANNEL_SHARE = 0.5;
 export const SPARSITIES = [0.5, 0.8, 0.9] as const;
 
-export type TrainingId = 'float' | `pruned-${number}` | 'channels' | 'channels-pruned-80';
+export type TrainingId = 'float' | `pruned-${number}` | 'channels';
 export const TRAININGS: readonly TrainingId[] = [
   'float',
   ...SPARSITIES.map((sparsity) => `pruned-${sparsity * 100}` as const),
   'channels',
-  'channels-pruned-80',
 ];
 
 export interface TrainingOptions {
@@ -46,7 +45,7 @@ export async function trained(seed: number, id: TrainingId, options: TrainingOpt
     fitted = { ...fitted, model };
     await fitTuned(fitted, train, recipe, seed, onEpoch, control);
   } else {
-    fitted = await from(id.startsWith('channels') ? 'channels' : 'float');
+    fitted = await from('float');
     const sparsity = Number(id.split('-').at(-1)) / 100;
     await fitPruned(fitted, train, recipe, seed, { sparsity }, onEpoch, control);
   }

@@ -1,0 +1,113 @@
+/**
+ * What pruning and quantization do to one model, on one fixed split: `npm run bench:lab [-- --seeds 3 --data DIR]`.
+ *
+ * beat-ecg is trained on four fifths of the patients of DS1 and svdb, with every seed anew, pruned, thinned by channels
+ * and quantized; every variant is then judged on the patients left out, in the runtime the daemon uses. DS2 is not read.
+ * Trainings are kept in .slothd/bench-lab and a killed run goes on; --fresh begins anew.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openBackend } from '../../backend.js';
+import { needDatabase } from '../../data/find.js';
+import { loadSplit } from './split.js';
+import { type TrainingId, TRAININGS, trained } from './trainings.js';
+import { figuresOf, latenciesOf, type VariantFigures, variantsOf } from './variants.js';
+
+const { values: flags } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    seeds: { type: 'string', default: '3' },
+    out: { type: 'string', default: 'bench/results/lab.json' },
+    work: { type: 'string', default: '.slothd/bench-lab' },
+    fresh: { type: 'boolean', default: false },
+  },
+});
+
+const print = (text: string) => process.stdout.write(`${text}\n`);
+const { description } = await openBackend('auto');
+print(`computing with ${description}`);
+if (flags.fresh) rmSync(flags.work, { recursive: true, force: true });
+const split = await loadSplit(flags.data ?? dirname(needDatabase('mitdb')), join(flags.work, 'cache'));
+const beats = split.validation.reduce((sum, { count }) => sum + count, 0);
+print(`${split.train.length} patients' records to train on, ${split.validation.length} to judge with (${beats} beats)`);
+
+const seeds = Array.from({ length: Number(flags.seeds) }, (_, seed) => seed);
+const bySeed: VariantFigures[][] = [];
+const latency: Record<string, { p50Us: number; p99Us: number; byFloat32: number }> = {};
+const epochSeconds: number[] = [];
+for (const seed of seeds) {
+  const folders = new Map<TrainingId, string>();
+  for (const id of TRAININGS) {
+    const folder = await trained(seed, id, {
+      ...{ folder: flags.work, split, backend: description },
+      onEpoch:
+        (s, which) =>
+        ({ epoch, epochs, loss, seconds }) => {
+          epochSeconds.push(seconds);
+          print(`seed ${s} ${which} epoch ${epoch}/${epochs} loss ${loss.toFixed(4)} ${seconds.toFixed(1)} s`);
+        },
+    });
+    folders.set(id, folder);
+  }
+  const variants = await variantsOf(folders, split);
+  const figures: VariantFigures[] = [];
+  // The features' constants are the same in every folder of a seed: pruning keeps them.
+  for (const variant of variants) figures.push(await figuresOf(variant, folders.get('float')!, split));
+  bySeed.push(figures);
+  if (seed !== 0) continue;
+  for (const [id, { p50Us, p99Us, byFirst }] of await latenciesOf(variants, folders.get('float')!, split)) {
+    latency[id] = { p50Us, p99Us, byFloat32: byFirst };
+  }
+}
+
+const spread = (values: readonly number[]) => ({
+  mean: values.reduce((sum, value) => sum + value, 0) / values.length,
+  range: [Math.min(...values), Math.max(...values)] as const,
+});
+const variants = bySeed[0]!.map((first, v) => {
+  const all = bySeed.map((figures) => figures[v]!);
+  const gzip = spread(all.map(({ gzipBytes }) => gzipBytes));
+  return {
+    ...{ id: first.id, bytes: first.bytes, gzipBytes: gzip, sparsity: first.sparsity },
+    ...{ parameters: first.parameters, macs: first.macs, ...latency[first.id]! },
+    accuracy: spread(all.map(({ accuracy }) => accuracy)),
+    /** Against float32 of the same seed, in points: positive is a loss. */
+    loss: spread(all.map(({ accuracy }, seed) => 100 * (bySeed[seed]![0]!.accuracy - accuracy))),
+    f1: Object.fromEntries((['N', 'S', 'V'] as const).map((label) => [label, spread(all.map(({ f1 }) => f1[label]))])),
+  };
+});
+
+print(
+  `\n${'variant'.padEnd(28)}   bytes    gzip  sparse    MACs  accuracy % (range)      loss  F1 N    F1 S    F1 V    p50 us  p99 us  by float32`,
+);
+for (const { id, bytes, gzipBytes, sparsity, macs, accuracy, loss, f1, p50Us, p99Us, byFloat32 } of variants) {
+  const percent = (value: number) => (100 * value).toFixed(2);
+  const cells = [
+    String(bytes).padStart(7),
+    gzipBytes.mean.toFixed(0).padStart(7),
+    `${percent(sparsity)} %`.padStart(8),
+    String(macs).padStart(7),
+    `${percent(accuracy.mean)} (${accuracy.range.map(percent).join(' to ')})`.padEnd(23),
+    loss.mean.toFixed(2).padStart(5),
+    ...(['N', 'S', 'V'] as const).map((label) => f1[label]!.mean.toFixed(4)),
+    ...[p50Us.toFixed(1).padStart(7), p99Us.toFixed(1).padStart(7), byFloat32.toFixed(2)],
+  ];
+  print(`${id.padEnd(28)} ${cells.join('  ')}`);
+}
+
+mkdirSync(dirname(flags.out), { recursive: true });
+const result = {
+  ...{ at: new Date().toISOString(), command: 'npm run bench:lab', cpu: cpus()[0]?.model ?? '', backend: description },
+  split: {
+    train: split.train.map(({ database, record }) => `${database}/${record}`),
+    validation: split.validation.map(({ database, record }) => `${database}/${record}`),
+    beats,
+  },
+  seeds: seeds.length,
+  epochSeconds: epochSeconds.length > 0 ? spread(epochSeconds) : null,
+  variants,
+};
+writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);
+print(`\n${flags.out}`);
