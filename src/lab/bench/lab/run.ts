@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { openBackend } from '../../backend.js';
 import { needDatabase } from '../../data/find.js';
 import { loadSplit } from './split.js';
-import { type TrainingId, TRAININGS, trained } from './trainings.js';
+import { TRAININGS, type TrainingId, trained } from './trainings.js';
 import { figuresOf, latenciesOf, type VariantFigures, variantsOf } from './variants.js';
 
 const { values: flags } = parseArgs({

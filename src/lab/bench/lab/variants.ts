@@ -66,7 +66,12 @@ async function onnxOf(folder: string, cut = 0): Promise<OnnxModel> {
       const tensor = weight.read();
       const values = Float32Array.from(tensor.dataSync());
       const mask = maskOf(values, cut);
-      weight.write(tf.tensor(values.map((value, i) => value * mask[i]!), tensor.shape));
+      weight.write(
+        tf.tensor(
+          values.map((value, i) => value * mask[i]!),
+          tensor.shape,
+        ),
+      );
     }
   }
   const names = { inputNames: [...INPUT_NAMES], outputNames: [OUTPUT_NAME] };
