@@ -10,16 +10,20 @@ const FRESH_MS = 5_000;
 /** A signal with one of these faults shows no heart at all, whatever a model makes of it. */
 const NO_SIGNAL = /flat|clipped|not-a-number|gap/;
 
+/** Beats that the detector found and that come as evenly as this are a tachycardia: fibrillation has none to find. */
+const ORGANISED = { overMs: 3_000, beats: 5, variation: 0.12, nearPeak: 0.15 } as const;
+
 /**
- * Gathers the shockable model's verdicts: so many in a row above a score make a finding, of the kind that the last ones
- * name. Signal that the quality gate doubts must convince more and for longer; it cannot be left out, because the
- * gate cannot tell every fibrillation from noise.
+ * Gathers the shockable model's verdicts: so many in a row above a score make a finding. Signal that the quality gate doubts
+ * must convince more and for longer; it cannot be left out, because the gate cannot tell every fibrillation from noise.
+ *
+ * Which of the two it is, the model cannot say of people it was not trained on (cross-validated it is right as often as
+ * wrong), so it is not asked: where our detector finds even beats at the rate of the wave it is tachycardia, else fibrillation.
  */
 export class ShockableEvidence {
   private lastMs: StreamMs = Number.NEGATIVE_INFINITY;
   private run = 0;
   private runStartMs: StreamMs = 0;
-  private kinds: number[] = [];
   score = 0;
   ratePerMinute = 0;
 
@@ -31,7 +35,7 @@ export class ShockableEvidence {
       this.reset();
       return;
     }
-    const { on, poorOn, off, verdicts } = this.settings;
+    const { on, poorOn, off } = this.settings;
     const first = verdict.tMs - this.lastMs > HOLE_MS;
     if (first) this.reset();
     this.lastMs = verdict.tMs;
@@ -42,20 +46,17 @@ export class ShockableEvidence {
     const limit = this.isLong(view) ? off : view.signalGood ? on : poorOn;
     if (!(this.score > limit)) {
       this.run = 0;
-      this.kinds.length = 0;
       return;
     }
     // A window turns when half of it shows the new rhythm; what is there at the first look is as old as the window.
     if (this.run === 0) this.runStartMs = first ? verdict.windowStartMs : (verdict.windowStartMs + verdict.tMs) / 2;
     this.run++;
-    this.kinds.push(vf - vt);
-    if (this.kinds.length > verdicts) this.kinds.shift();
   }
 
-  /** What the last verdicts in a row say together; null while they are too few. */
+  /** What the last verdicts in a row and the beats beneath them say; null while they are too few. */
   found(view: AlarmView): 'vf' | 'vt' | null {
     if (!this.isLong(view)) return null;
-    return this.kinds.reduce((sum, value) => sum + value, 0) >= 0 ? 'vf' : 'vt';
+    return isOrganised(view, this.ratePerMinute) ? 'vt' : 'vf';
   }
 
   /** Whether the newest verdict is too old to mean anything. */
@@ -75,10 +76,27 @@ export class ShockableEvidence {
   reset(): void {
     this.lastMs = Number.NEGATIVE_INFINITY;
     this.run = 0;
-    this.kinds.length = 0;
   }
 
   private isLong(view: AlarmView): boolean {
     return this.run >= (view.signalGood ? this.settings.verdicts : this.settings.poorVerdicts);
   }
+}
+
+/** Whether the last seconds hold even beats at the rate where the spectrum peaks. */
+function isOrganised({ beats, nowMs }: AlarmView, ratePerMinute: number): boolean {
+  let count = 0;
+  let sum = 0;
+  let square = 0;
+  for (let back = 0; back < beats.length && nowMs - beats.tMs(back) <= ORGANISED.overMs; back++) {
+    if (back + 1 >= beats.length) break;
+    const rrMs = beats.tMs(back) - beats.tMs(back + 1);
+    count++;
+    sum += rrMs;
+    square += rrMs * rrMs;
+  }
+  if (count < ORGANISED.beats) return false;
+  const mean = sum / count;
+  const deviation = Math.sqrt(Math.max(0, square / count - mean * mean));
+  return deviation <= ORGANISED.variation * mean && Math.abs(60_000 / mean / ratePerMinute - 1) <= ORGANISED.nearPeak;
 }

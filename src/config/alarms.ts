@@ -132,17 +132,17 @@ export const alarmSettingsSchema = z.strictObject({
   'ventricular-fibrillation': z
     .strictObject({
       ...common('high'),
-      on: share(0.8, "Score of the shockable model above which a second's verdict counts."),
+      on: share(0.9, "Score of the shockable model above which a second's verdict counts."),
       off: share(0.5, 'Score below which the evidence is gone.'),
       verdicts: z
         .number()
         .int()
         .min(1)
         .max(60)
-        .default(3)
+        .default(2)
         .describe('Verdicts in a row, one a second, each on the last 4 s.'),
-      poorOn: share(0.95, 'As `on`, where the signal is doubtful.'),
-      poorVerdicts: z.number().int().min(1).max(60).default(6).describe('As `verdicts`, where the signal is doubtful.'),
+      poorOn: share(0.97, 'As `on`, where the signal is doubtful.'),
+      poorVerdicts: z.number().int().min(1).max(60).default(4).describe('As `verdicts`, where the signal is doubtful.'),
       clearMs: durationMs(5_000, HOUR_MS, 'How long the verdicts must be others before the alert ends, ms.'),
     })
     .refine((s) => s.off <= s.on && s.on <= s.poorOn, { path: ['on'], message: 'must lie between `off` and `poorOn`' })
@@ -295,7 +295,7 @@ export const alarmSettingsSchema = z.strictObject({
         .number()
         .min(0.1)
         .max(20)
-        .default(1.5)
+        .default(1.4)
         .describe(
           "Departure above which the evidence counts, in units of what this person's normal rhythm reaches once in a hundred looks.",
         ),

@@ -24,7 +24,7 @@ export const inferenceSchema = z.strictObject({
         .string()
         .min(1)
         .nullable()
-        .default(null)
+        .default('shockable-ecg')
         .describe(
           'Bundle that looks for ventricular fibrillation and fast tachycardia in every ECG: the name of a shipped model, or a folder; null runs without one.',
         ),
@@ -34,7 +34,7 @@ export const inferenceSchema = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          "Bundle that looks for departures from a person's own usual rhythm: the name of a shipped model, or a folder; null runs without one.",
+          "Bundle that looks for departures from a person's own usual rhythm: the folder of a model; null, the default, runs without one: none is shipped yet.",
         ),
     })
     .prefault({})
