@@ -18,6 +18,7 @@ export interface ReevaluatedVariant {
   readonly id: string;
   readonly bytes: number;
   readonly gzipBytes: number;
+  /** Share of the test items with the class of the variant's float model. */
   readonly agreement: number;
   readonly figures: Readonly<Record<string, number>>;
   readonly p50Us: number;
@@ -64,11 +65,12 @@ export async function reevaluate(
     const same = own.filter((logits, i) => choice(logits, offsets) === choice(reference[i]!, offsets)).length;
     const agreement = same / own.length;
     const figures = testSet.figures(own);
-    const before = { ...((metrics.accuracy ?? {}) as Record<string, number>), agreement: Number(metrics.agreement) };
+    // The manifest's agreement is over the items its gate judged by, which need not be the test set: it is not compared.
+    const before = (metrics.accuracy ?? {}) as Record<string, number>;
     const differs = Object.fromEntries(
-      Object.entries({ ...figures, agreement })
-        .filter(([name, value]) => !(Math.abs((before as Record<string, number>)[name]! - value) <= SAME))
-        .map(([name, value]) => [name, [(before as Record<string, number>)[name] ?? Number.NaN, value] as const]),
+      Object.entries(figures)
+        .filter(([name, value]) => !(Math.abs(before[name]! - value) <= SAME))
+        .map(([name, value]) => [name, [before[name] ?? Number.NaN, value] as const]),
     );
     const { p50Us, p99Us, byFirst } = times.get(id)!;
     return { id, bytes, gzipBytes, agreement, figures, p50Us, p99Us, byFp32: byFirst, differs };
