@@ -69,7 +69,9 @@ describe('the leads shown in training', () => {
     for (let seed = 0; seed < 5; seed++) {
       const [plain, , mixed] = leadsOf(record, [{ rateHz: 360, channels: [new Float32Array(40000)] }], seed);
       const count = (labels: Uint8Array) => labels.reduce((n, label) => n + (label === BEAT ? 1 : 0), 0);
-      expect(count(mixed!.labels)).toBeGreaterThan(0.97 * count(plain!.labels));
+      // Half of the record is shown, of which breaks of up to 8 s may be gone: what remains is labelled beat by beat.
+      expect(count(mixed!.labels)).toBeGreaterThan(0.36 * count(plain!.labels));
+      expect(count(mixed!.labels)).toBeLessThan(0.6 * count(plain!.labels));
     }
   });
 
@@ -138,7 +140,7 @@ it('trains a verifier from two minutes of MITDB that finds their beats, the same
   const noise = [
     { rateHz: 360, channels: [Float32Array.from({ length: 50000 }, (_, i) => Math.sin(i / 7) + Math.cos(i / 3.3))] },
   ];
-  const train = () => trainBeatVerifier({ records, noise, rounds: 1, epochs: 30, seed: 5 });
+  const train = () => trainBeatVerifier({ records, noise, rounds: 2, epochs: 60, seed: 5 });
   const weights = await train();
   expect(await train()).toEqual(weights);
   const judge = new BeatVerifier(weights);
