@@ -1,53 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { UsageError } from './cli/usage-error.js';
+import { VERBS } from './cli/verbs.js';
 import { VERSION } from './cli/version.js';
 import { ConfigError } from './config/load.js';
-
-/** Each verb is one file; it is loaded only when it is called, so that `--help` is instant and a device needs no lab. */
-const VERBS: readonly [name: string, does: string, load: () => Promise<Command>][] = [
-  ['run', 'the daemon', async () => (await import('./cli/run.js')).runCommand()],
-  [
-    'demo',
-    'a simulated heart, a broker and a dashboard on this machine',
-    async () => (await import('./cli/demo.js')).demoCommand(),
-  ],
-  ['init', 'write a first config from what is plugged in', async () => (await import('./cli/init.js')).initCommand()],
-  ['reload', 'let the daemon take a changed config', async () => (await import('./cli/reload.js')).reloadCommand()],
-  ['alerts', 'list, acknowledge and snooze alerts', async () => (await import('./cli/alerts.js')).alertsCommand()],
-  ['check', 'check a config file', async () => (await import('./cli/check.js')).checkCommand()],
-  [
-    'doctor',
-    'look at this machine and say what to mend first',
-    async () => (await import('./cli/doctor.js')).doctorCommand(),
-  ],
-  ['schema', "print the config's JSON Schema", async () => (await import('./cli/schema.js')).schemaCommand()],
-  [
-    'formats',
-    'list the wire formats and their options',
-    async () => (await import('./cli/formats.js')).formatsCommand(),
-  ],
-  ['ports', 'list serial ports by stable name', async () => (await import('./cli/ports.js')).portsCommand()],
-  ['probe', 'find out what is on a port by listening', async () => (await import('./cli/probe.js')).probeCommand()],
-  [
-    'record',
-    "keep a sensor's raw bytes with their times",
-    async () => (await import('./cli/record.js')).recordCommand(),
-  ],
-  ['replay', 'run a recording through the pipeline', async () => (await import('./cli/replay.js')).replayCommand()],
-  [
-    'export',
-    "a recording or an alert's evidence as WFDB, EDF+ or CSV",
-    async () => (await import('./cli/export.js')).exportCommand(),
-  ],
-  ['simulate', 'offer a simulated sensor', async () => (await import('./cli/simulate.js')).simulateCommand()],
-  ['model', 'list, inspect and verify model bundles', async () => (await import('./cli/model.js')).modelCommand()],
-  [
-    'lab',
-    'train, prune, quantize, export and evaluate models',
-    async () => (await import('./cli/lab.js')).labCommand(),
-  ],
-];
 
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('slothd')
