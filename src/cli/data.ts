@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { ARCHIVE, CATALOGUE, findInCatalogue } from '../lab/data/catalogue.js';
 import { downloadDatabase } from '../lab/data/download.js';
 import { cacheFolder, findDatabase } from '../lab/data/find.js';
@@ -24,7 +24,12 @@ export function dataCommand(): Command {
     .description('Download databases into the cache: resumable, every file checked.')
     .argument('<name...>', "names from `data list`, or 'all'")
     .option('--archive <url>', 'where to get them from', ARCHIVE)
-    .option('--folder <dir>', 'where to put them', cacheFolder())
+    .addOption(
+      new Option('--folder <dir>', 'where to put them').default(
+        cacheFolder(),
+        'slothd/data in $XDG_CACHE_HOME or ~/.cache',
+      ),
+    )
     .action(get);
   return command;
 }
