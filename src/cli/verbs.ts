@@ -30,5 +30,6 @@ export const VERBS: readonly [name: string, does: string, load: () => Promise<Co
   ],
   ['simulate', 'offer a simulated sensor', async () => (await import('./simulate.js')).simulateCommand()],
   ['model', 'list, inspect and verify model bundles', async () => (await import('./model.js')).modelCommand()],
+  ['data', 'list and download public recordings', async () => (await import('./data.js')).dataCommand()],
   ['lab', 'train, prune, quantize, export and evaluate models', async () => (await import('./lab.js')).labCommand()],
 ];
