@@ -52,6 +52,13 @@ function brokenLinks(page: string, markdown: string): string[] {
   });
 }
 
+/** Files that a page names in inline code, such as the test that shows something; what a bench writes may be missing. */
+function missingFiles(markdown: string): string[] {
+  return [...markdown.matchAll(/`((?:src|test|bench|systemd|config|docs|models)\/[\w./-]+)`/g)]
+    .map(([, path = '']) => path)
+    .filter((path) => !path.startsWith('bench/results/') && !existsSync(join(root, path)));
+}
+
 /** Lines of shell: of fenced `sh` blocks with their continuations, and inline code. */
 function shell(markdown: string): string[] {
   const blocks = [...markdown.matchAll(/^( *)```(?:sh|bash|console)\b[^\n]*\n([\s\S]*?)^\1```/gm)].map(
@@ -138,6 +145,7 @@ describe.each(PAGES)('%s', (page) => {
     const markdown = text(page);
     const tree = await commandTree();
     expect(brokenLinks(page, markdown)).toEqual([]);
+    expect(missingFiles(markdown)).toEqual([]);
     expect(
       shell(markdown)
         .flatMap(commands)
