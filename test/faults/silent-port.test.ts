@@ -38,7 +38,9 @@ describe('open but silent, no data ever', () => {
   it('the alert is one for however long it lasts, and the port is tried for ever', async () => {
     const { time, link, alerts, count, station } = manualStation();
     await time.advance(3_600_000);
-    expect(alerts.map(({ event }) => event)).toEqual(['new']);
+    // Its reminders, at 10 and 30 min, belong to the same alert.
+    expect(alerts.map(({ event }) => event)).toEqual(['new', 'update', 'update']);
+    expect(new Set(alerts.map(({ id }) => id)).size).toBe(1);
     // At worst 5 s of listening and 36 s of waiting between two tries.
     expect(link.opens).toBeGreaterThan(85);
     expect(await count('link_reopens_total', { reason: 'silence' })).toBe(link.closes);

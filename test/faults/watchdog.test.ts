@@ -219,7 +219,7 @@ describe('heartbeats', () => {
 });
 
 describe('story 8: hosts that die again and again', () => {
-  it('the other precision is tried, then it is left alone for a while; both are said', async () => {
+  it('the other precision is tried, then the other runtime, then it is left alone for a while; each is said', async () => {
     const reasons: string[] = [];
     const runner = await startedRunner({
       variant: 'int8',
@@ -243,8 +243,12 @@ describe('story 8: hosts that die again and again', () => {
     expect(runner.note).toBe('beat: fp32 instead of int8, for hosts with it died again and again');
     expect(reasons).toContainEqual(expect.stringMatching(/3 deaths in a row: beat runs fp32 instead of int8$/));
     expect(await runner.infer('beat', item(1))).not.toBeNull();
-    for (let i = 0; i < 3; i++) await killHost();
-    expect(reasons).toContainEqual(expect.stringMatching(/6 deaths in a row: rules alone, next try in 0.3 s$/));
+    for (let i = 0; i < 2; i++) await killHost();
+    expect(reasons).toContainEqual(expect.stringMatching(/now the wasm runtime is tried$/));
+    expect(runner.info('beat')?.runtime).toMatch(/wasm/);
+    expect(await runner.infer('beat', item(1))).not.toBeNull();
+    for (let i = 0; i < 8; i++) await killHost();
+    expect(reasons).toContainEqual(expect.stringMatching(/8 deaths in a row: rules alone, next try in 0.3 s$/));
     expect(await runner.infer('beat', item(2))).not.toBeNull();
   }, 60_000);
 });

@@ -92,7 +92,9 @@ describe('a model that somebody brings', () => {
     const options = { outDir, name: 'own', version: '1', dataset: null };
     await convertModel(await openSource(file), { ...options, strategy: 'dynamic', dataType: 'int8-weights' });
     await expect(loadBundle(outDir)).resolves.toBeTruthy();
-    await expect(openSource(join('models', 'beat-ecg', 'model.onnx'))).rejects.toThrow(/quantized already/);
+    const { manifest } = await loadBundle(join('models', 'beat-ecg'));
+    const { file: quantized } = manifest.variants.find(({ id }) => id === 'int8')!;
+    await expect(openSource(join('models', 'beat-ecg', quantized))).rejects.toThrow(/quantized already/);
   });
 
   it.each([
