@@ -140,6 +140,14 @@ test('there are pages, and this test sees what is wrong in one', async () => {
   ]);
 });
 
+test('docs/README.md leads to every page', () => {
+  const index = text('docs/README.md') + text('docs/sensors/README.md').replaceAll('](', '](sensors/');
+  const lost = PAGES.filter((page) => /^docs\/(?!(sensors\/)?README)/.test(page)).filter(
+    (page) => !index.includes(`](${page.slice('docs/'.length)})`),
+  );
+  expect(lost, 'add a line to docs/README.md').toEqual([]);
+});
+
 describe.each(PAGES)('%s', (page) => {
   test('its links lead somewhere; its commands, options and scripts exist', async () => {
     const markdown = text(page);
