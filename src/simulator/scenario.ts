@@ -190,6 +190,8 @@ const BUILT_IN: Readonly<Record<string, ScenarioInput>> = {
       calm(12),
       { rhythm: 'pause', seconds: 3.3 },
       calm(12),
+      { rhythm: 'ventricular-fibrillation', seconds: 12 },
+      calm(25),
       { rhythm: 'sinus', contact: false, seconds: 12 },
       calm(60),
     ],
