@@ -175,6 +175,9 @@ export class MqttLink {
       entry.done(error ? 'refused' : 'acked');
       this.options.events.onRoom();
     });
+    // mqtt-packet keeps what it wrote in the stream until this turn of the event loop is over, and the turn goes on with
+    // the store, the history and the log of this very alert: those may not stand between a heart and its alert.
+    client.stream?.uncork();
     this.armAckTimer();
     return true;
   }
