@@ -8,7 +8,7 @@ import type { ScoredRecord } from './decide.js';
 import { fitNetwork, fitPruned, score } from './fit.js';
 import type { IntervalRecord } from './interval-sampling.js';
 import { keepFold, keptFold } from './kept-folds.js';
-import type { BeatEcgRecipe } from './recipe.js';
+import { BEAT_ECG_PRUNING, type BeatEcgRecipe } from './recipe.js';
 
 export interface CrossValidationOptions {
   readonly records: readonly BeatRecord[];
@@ -62,7 +62,7 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
     float.push(...score(fitted, test));
     if (pruning) {
       const { sparsity, schedule = 'PolynomialDecay', layers = {} } = pruning;
-      const prunedKey = { ...key, pruning: { sparsity, schedule, layers } };
+      const prunedKey = { ...key, pruning: { sparsity, schedule, layers, ...BEAT_ECG_PRUNING } };
       const prunedBefore = await kept(`${fold + 1}-pruned`, prunedKey);
       if (prunedBefore) {
         fitted.model.dispose();
