@@ -23,7 +23,7 @@ export const beatEcg: LabModel = {
     });
     bar.end();
     say(`${out}: trained on ${training.trainedOn.length} records with ${training.backend}`);
-    say(JSON.stringify(training.validation, null, 1));
+    if (training.validation) say(JSON.stringify(training.validation, null, 1));
   },
 
   async prune({ from, out = workFolder(NAME, 'pruned'), backend, layer, channels, channelsOf, ...options }) {

@@ -1,4 +1,5 @@
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
+import { openBackend } from '../../backend.js';
 import { type ExportResult, exportBundle, GATE, readVariants, spread } from '../../export/index.js';
 import { loadQuantization, type ModelItem } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
@@ -36,6 +37,7 @@ const JUDGED_EVERY = 11;
  * (reference beats) are told for every variant and decide nothing.
  */
 export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<ExportResult> {
+  await openBackend('auto');
   const { training } = await loadTraining(options.floatFolder);
   const pruned = (await loadTraining(options.prunedFolder)).training;
   const quantization = await loadQuantization(options.floatOnnxFolder);
