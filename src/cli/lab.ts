@@ -3,19 +3,18 @@ import { anomalyRr } from './lab/anomaly-rr.js';
 import { beatEcg } from './lab/beat-ecg.js';
 import { evaluateBundle, isBundle, type ReportArguments, report } from './lab/bundle.js';
 import { convertCommand } from './lab/convert.js';
-import {
-  type DataOptions,
-  type EvaluateArguments,
-  type ExportArguments,
-  type LabModel,
-  labImport,
-  type PruneArguments,
-  type QuantizeArguments,
-  say,
-  type TrainArguments,
+import type {
+  DataOptions,
+  EvaluateArguments,
+  ExportArguments,
+  LabModel,
+  PruneArguments,
+  QuantizeArguments,
+  TrainArguments,
 } from './lab/model.js';
 import { personalizeCommand } from './lab/personalize.js';
 import { rhythmRr } from './lab/rhythm-rr.js';
+import { setupCommand } from './lab/setup.js';
 import { shockableEcg } from './lab/shockable-ecg.js';
 
 /** The models that the lab makes. */
@@ -32,7 +31,7 @@ export function labCommand(): Command {
   const lab = new Command('lab').description(
     'Make models: train, prune, quantize, export, evaluate. All in TypeScript.',
   );
-  lab.command('setup').description('Say what the lab computes with here, and how to make it faster.').action(setup);
+  lab.addCommand(setupCommand());
   verb(lab, 'train')
     .description('Train the float model on its training recordings; cross-validated by patient.')
     .option('--out <dir>', 'where the model goes (.slothd/lab/<model>/float)')
@@ -125,12 +124,6 @@ function verb(lab: Command, name: string): Command {
 
 function of({ model }: { readonly model: string }): LabModel {
   return MODELS[model]!;
-}
-
-async function setup(): Promise<void> {
-  const { openBackend, NATIVE_SETUP } = await labImport(() => import('../lab/backend.js'));
-  const { name, description } = await openBackend();
-  say(`${description}${name === 'native' ? '' : `\n${NATIVE_SETUP}`}`);
 }
 
 function whole(text: string): number {

@@ -16,13 +16,6 @@ export class BackendError extends Error {
   override readonly name = 'BackendError';
 }
 
-/** What `slothd lab setup` tells about getting the native backend to work. */
-export const NATIVE_SETUP = `The native backend (@tensorflow/tfjs-node) trains about twice as fast as WebAssembly. npm installs its
-JavaScript only; its addon and TensorFlow's library come with its install script, which this project does not run by itself:
-    npm rebuild @tensorflow/tfjs-node --ignore-scripts=false
-That downloads a prebuilt library for Linux, macOS and Windows on x64. Where it cannot (other processors, no network), nothing
-is lost but speed: the lab trains on WebAssembly, with the same code and, by seed, nearly the same result.`;
-
 /**
  * Chooses what TensorFlow.js computes with: the native library where it loads, else WebAssembly (with the gradients that
  * one lacks). The plain JavaScript backend is never used: it trains some hundred times slower.
