@@ -72,7 +72,7 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
       }),
     );
   }
-  const raw = (document.toJS() as unknown) ?? {};
+  const raw = contentOf(document, file);
   const tooNew = migrateConfig(raw);
   if (tooNew) {
     const at = position(document.contents as Node | null, ['version'], lines);
@@ -112,6 +112,15 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
     );
   }
   return parsed.data;
+}
+
+/** What the document says. An alias without its anchor, or a bomb of aliases, is found out only here. */
+function contentOf(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return (document.toJS() as unknown) ?? {};
+  } catch (error) {
+    throw new ConfigError(file, [{ path: '', message: (error as Error).message, line: 0, column: 0 }]);
+  }
 }
 
 interface RawProblem {

@@ -1,10 +1,12 @@
 /**
  * Throws random and damaged bytes at the decoders: `node dist/lab/fuzz/formats.js [--format ID] [--count N] [--seed S]
- * [--options JSON]`. Ends with 1 when a decoder threw, said something impossible or kept memory.
+ * [--options JSON]`. Ends with 1 when a decoder threw, said something impossible or kept memory. With `--target
+ * config|commands|bundle` what is damaged is a config, an MQTT command or a bundle's manifest.
  */
 import { parseArgs } from 'node:util';
 import type { FormatOptions } from '../../domain/reading.js';
 import { FORMATS, findFormat } from '../../sensor/formats/registry.js';
+import { fuzzInputs, INPUT_TARGETS } from './inputs.js';
 import { type FuzzResult, fuzzFormat } from './run.js';
 
 /** More than this kept after the warm-up is a leak; the engine's own bookkeeping stays below. */
@@ -12,6 +14,7 @@ const MOST_HELD_BYTES = 1024 * 1024;
 
 const { values } = parseArgs({
   options: {
+    target: { type: 'string', default: 'formats' },
     format: { type: 'string', default: 'all' },
     count: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
@@ -23,6 +26,19 @@ const seed = Number(values.seed);
 if (!Number.isInteger(count) || count < 10 || !Number.isInteger(seed)) {
   process.stderr.write('--count wants a whole number of 10 or more, --seed a whole number\n');
   process.exit(1);
+}
+if (values.target !== 'formats') {
+  const target = INPUT_TARGETS.find((one) => one === values.target);
+  if (target === undefined) {
+    process.stderr.write(`--target is one of formats, ${INPUT_TARGETS.join(', ')}\n`);
+    process.exit(1);
+  }
+  const { tried, accepted, refused, faults } = await fuzzInputs(target, count, seed);
+  process.stdout.write(
+    `${target}: ${tried} inputs, seed ${seed}: ${accepted} accepted, ${refused} refused, ${faults.length} faults\n`,
+  );
+  for (const fault of faults) process.stdout.write(`  ${fault}\n`);
+  process.exit(faults.length > 0 ? 1 : 0);
 }
 const options = JSON.parse(values.options) as FormatOptions;
 const formats = values.format === 'all' ? [...FORMATS.values()] : [findFormat(values.format)];
