@@ -3,14 +3,17 @@
  *
  * beat-ecg is trained on four fifths of the patients of DS1 and svdb, with every seed anew, pruned, thinned by channels
  * and quantized; every variant is then judged on the patients left out, in the runtime the daemon uses. DS2 is not read.
+ * --peer does one thing: the float model of seed 0 through Python's onnxruntime.quantization too, put beside ours in the JSON.
  * Trainings are kept in .slothd/bench-lab and a killed run goes on; --fresh begins anew.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBackend } from '../../backend.js';
 import { needDatabase } from '../../data/find.js';
+import type { EpochReport } from '../../train/loop.js';
+import { comparePeer } from './peer.js';
 import { loadSplit } from './split.js';
 import { TRAININGS, type TrainingId, trained } from './trainings.js';
 import { figuresOf, latenciesOf, type VariantFigures, variantsOf } from './variants.js';
@@ -21,6 +24,7 @@ const { values: flags } = parseArgs({
     seeds: { type: 'string', default: '3' },
     out: { type: 'string', default: 'bench/results/lab.json' },
     work: { type: 'string', default: '.slothd/bench-lab' },
+    peer: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
   },
 });
@@ -33,21 +37,43 @@ const split = await loadSplit(flags.data ?? dirname(needDatabase('mitdb')), join
 const beats = split.validation.reduce((sum, { count }) => sum + count, 0);
 print(`${split.train.length} patients' records to train on, ${split.validation.length} to judge with (${beats} beats)`);
 
+const onEpoch =
+  (s: number, which: TrainingId) =>
+  ({ epoch, epochs, loss, seconds }: EpochReport) => {
+    epochSeconds.push(seconds);
+    print(`seed ${s} ${which} epoch ${epoch}/${epochs} loss ${loss.toFixed(4)} ${seconds.toFixed(1)} s`);
+  };
+const epochSeconds: number[] = [];
+if (flags.peer) {
+  const floatFolder = await trained(0, 'float', { folder: flags.work, split, backend: description, onEpoch });
+  const compared = await comparePeer(floatFolder, join(flags.work, 'peer'), split);
+  if ('skipped' in compared) {
+    print(`skipped: ${compared.skipped}`);
+    process.exit(0);
+  }
+  print(
+    `onnxruntime ${compared.version}\n${'by'.padEnd(26)}${'kind'.padEnd(24)}  bytes    gzip  accuracy %   F1 N    F1 S    F1 V`,
+  );
+  for (const { by, kind, bytes, gzipBytes, accuracy, f1 } of compared.rows) {
+    const shares = [f1.N, f1.S, f1.V].map((value) => value.toFixed(4)).join('  ');
+    const sizes = `${String(bytes).padStart(7)} ${String(gzipBytes).padStart(7)}`;
+    print(`${by.padEnd(26)}${kind.padEnd(24)}${sizes}      ${(100 * accuracy).toFixed(2)}  ${shares}`);
+  }
+  const before = (existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, 'utf8')) : {}) as object;
+  const peer = { at: new Date().toISOString(), command: 'npm run bench:lab -- --peer', seed: 0, beats, ...compared };
+  writeFileSync(flags.out, `${JSON.stringify({ ...before, peer }, null, 1)}\n`);
+  process.exit(0);
+}
+
 const seeds = Array.from({ length: Number(flags.seeds) }, (_, seed) => seed);
 const bySeed: VariantFigures[][] = [];
 const latency: Record<string, { p50Us: number; p99Us: number; byFloat32: number }> = {};
-const epochSeconds: number[] = [];
 for (const seed of seeds) {
   const folders = new Map<TrainingId, string>();
   for (const id of TRAININGS) {
     const folder = await trained(seed, id, {
       ...{ folder: flags.work, split, backend: description },
-      onEpoch:
-        (s, which) =>
-        ({ epoch, epochs, loss, seconds }) => {
-          epochSeconds.push(seconds);
-          print(`seed ${s} ${which} epoch ${epoch}/${epochs} loss ${loss.toFixed(4)} ${seconds.toFixed(1)} s`);
-        },
+      onEpoch,
     });
     folders.set(id, folder);
   }
@@ -98,6 +124,7 @@ for (const { id, bytes, gzipBytes, sparsity, macs, accuracy, loss, f1, p50Us, p9
 }
 
 mkdirSync(dirname(flags.out), { recursive: true });
+const { peer } = (existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, 'utf8')) : {}) as { peer?: unknown };
 const result = {
   ...{ at: new Date().toISOString(), command: 'npm run bench:lab', cpu: cpus()[0]?.model ?? '', backend: description },
   split: {
@@ -108,6 +135,7 @@ const result = {
   seeds: seeds.length,
   epochSeconds: epochSeconds.length > 0 ? spread(epochSeconds) : null,
   variants,
+  ...(peer !== undefined && { peer }),
 };
 writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);
 print(`\n${flags.out}`);

@@ -58,7 +58,7 @@ export async function variantsOf(folders: ReadonlyMap<TrainingId, string>, split
 }
 
 /** A training as ONNX; `cut` sets that share of each kernel to zero first. */
-async function onnxOf(folder: string, cut = 0): Promise<OnnxModel> {
+export async function onnxOf(folder: string, cut = 0): Promise<OnnxModel> {
   const { fitted } = await loadTraining(folder);
   if (cut > 0) {
     for (const weight of fitted.model.trainableWeights) {
