@@ -45,6 +45,7 @@ export function labCommand(): Command {
       whole,
     )
     .option('--class-weights <list>', 'beat-ecg: what an error on N, S and V weighs, such as 1,2,1', weights)
+    .option('--mains <share>', 'beat-ecg: add mains hum of up to this amplitude, in QRS heights, such as 0.1', share)
     .option('--backend <name>', 'native, wasm or auto', 'auto')
     .action((options: WithModel<TrainArguments>) => of(options).train(options));
   verb(lab, 'prune')

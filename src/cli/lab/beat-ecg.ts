@@ -12,14 +12,19 @@ async function dataOptions({ data }: DataOptions) {
 
 /** N, S or V of every beat of an ECG lead: trained on DS1 and svdb, tested on DS2. */
 export const beatEcg: LabModel = {
-  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, classWeights, ...options }) {
+  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, classWeights, mains, ...options }) {
     await announceBackend(backend);
-    const { trainBeatEcg } = await load();
+    const { BEAT_ECG_RECIPE, trainBeatEcg } = await load();
+    const augmentation = mains !== undefined && { ...BEAT_ECG_RECIPE.augmentation, mains };
     const { bar, onProgress } = reporter();
     const training = await trainBeatEcg({
       ...(await dataOptions(options)),
       ...{ outFolder: out, folds, seed, backend, onProgress, resume: options.resume, patience: options.patience },
-      recipe: { ...(epochs && { epochs }), ...(classWeights && { classWeights }) },
+      recipe: {
+        ...(epochs && { epochs }),
+        ...(classWeights && { classWeights }),
+        ...(augmentation && { augmentation }),
+      },
     });
     bar.end();
     say(`${out}: trained on ${training.trainedOn.length} records with ${training.backend}`);

@@ -19,6 +19,8 @@ export interface TrainArguments extends DataOptions {
   readonly resume?: boolean;
   readonly patience?: number;
   readonly classWeights?: readonly number[];
+  /** Amplitude of mains hum in the training, in QRS heights. */
+  readonly mains?: number;
 }
 
 export interface PruneArguments extends DataOptions {

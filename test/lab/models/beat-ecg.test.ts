@@ -231,6 +231,28 @@ describe('what beat-ecg is trained on', () => {
     );
   });
 
+  it('mains hum of 50 or 60 Hz is added where asked for, and nothing else changes', () => {
+    const still = { shift: 0, flip: 0, gain: 0, noise: 0, wander: 0, features: 0 };
+    const drawn = (mains?: number) => {
+      const augmentation = { ...still, ...(mains !== undefined && { mains }) };
+      const sampler = new BeatSampler(train, { ...BEAT_ECG_RECIPE, batchSize: 1, augmentation }, 3);
+      return Array.from(sampler.next().inputs[0]!);
+    };
+    const plain = drawn();
+    expect(drawn(0)).toEqual(plain);
+    const hum = drawn(0.3).flatMap((value, i) => (i % 2 === 0 ? [value - plain[i]!] : []));
+    expect(Math.max(...hum.map(Math.abs))).toBeLessThanOrEqual(0.3);
+    const power = (hz: number) => {
+      const turn = (i: number) => (2 * Math.PI * hz * i) / 128;
+      const re = hum.reduce((sum, value, i) => sum + value * Math.cos(turn(i)), 0);
+      const im = hum.reduce((sum, value, i) => sum + value * Math.sin(turn(i)), 0);
+      return (2 * (re ** 2 + im ** 2)) / hum.length;
+    };
+    const all = hum.reduce((sum, value) => sum + value ** 2, 0);
+    expect(all).toBeGreaterThan(0.001);
+    expect(Math.max(power(50), power(60)) / all).toBeCloseTo(1, 2);
+  });
+
   it('offsets move the decision where validation says so', () => {
     const record = unseen[0]!;
     // A model that knows the truth but is too shy to say S.

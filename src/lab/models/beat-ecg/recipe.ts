@@ -21,6 +21,8 @@ export interface BeatEcgRecipe extends TrainSettings {
     /** Largest standard deviation of white noise, and amplitude of baseline wander, in QRS heights. */
     readonly noise: number;
     readonly wander: number;
+    /** Largest amplitude of mains hum (50 or 60 Hz), in QRS heights; none unless told. The shipped model is trained without. */
+    readonly mains?: number;
     /** Noise on the features, in their standard deviations. */
     readonly features: number;
   };

@@ -1,4 +1,5 @@
 import { BEAT_ECG_INPUT_SHAPES } from '../../../inference/windows/beat-ecg.js';
+import { MODEL_RATE_HZ } from '../../../inference/windows/beat-signal.js';
 import { type BeatRecord, CLASSES, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
 import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
@@ -92,7 +93,7 @@ export class BeatSampler implements Resumable {
   /** Copies a beat into the batch, changed a little as other sensors and detectors would. */
   private fill(item: number, record: BeatRecord, beat: number): void {
     const { random, batch } = this;
-    const { shift, flip, gain, noise, wander, features } = this.recipe.augmentation;
+    const { shift, flip, gain, noise, wander, mains = 0, features } = this.recipe.augmentation;
     const [windows, vectors] = batch.inputs as [Float32Array, Float32Array];
     const moved = random.below(2 * shift + 1) - shift;
     const factor = Math.exp(gain * random.normal()) * (random.uniform() < flip ? -1 : 1);
@@ -100,6 +101,10 @@ export class BeatSampler implements Resumable {
     const wanderLevel = wander * random.normal();
     const wanderTurns = random.uniform();
     const wanderPhase = 2 * Math.PI * random.uniform();
+    // Drawn only where asked for: without hum the stream of random numbers, hence the weights, stay as they were.
+    const humLevel = mains > 0 ? mains * random.uniform() : 0;
+    const humStep = mains > 0 ? (2 * Math.PI * (random.uniform() < 0.5 ? 50 : 60)) / MODEL_RATE_HZ : 0;
+    const humPhase = mains > 0 ? 2 * Math.PI * random.uniform() : 0;
     const { normals } = this;
     const drawn = random.below(NORMALS);
     const from = beat * WINDOW_VALUES;
@@ -108,7 +113,8 @@ export class BeatSampler implements Resumable {
       const source = from + CHANNELS * Math.min(WINDOW - 1, Math.max(0, i + moved));
       const extra =
         noiseLevel * normals[(drawn + i) % NORMALS]! +
-        wanderLevel * Math.sin((2 * Math.PI * wanderTurns * i) / WINDOW + wanderPhase);
+        wanderLevel * Math.sin((2 * Math.PI * wanderTurns * i) / WINDOW + wanderPhase) +
+        humLevel * Math.sin(humStep * i + humPhase);
       // Disturbances are in the beat, hence also in its difference from the template.
       for (let c = 0; c < CHANNELS; c++) {
         windows[to + CHANNELS * i + c] = record.windows[source + c]! * factor + extra;
