@@ -58,7 +58,7 @@ export const BEAT_ECG_RECIPE: BeatEcgRecipe = {
 /** Pruning goes on from trained weights, with a gentler rate, for these epochs. */
 export const BEAT_ECG_PRUNING = {
   epochs: 8,
-  peakLearningRate: 1.5e-3,
+  peakLearningRate: 5e-4,
   initialSparsity: 0.3,
   frequency: 16,
   /** Shares of the steps between which the sparsity rises; afterwards the net settles at the final one. */
