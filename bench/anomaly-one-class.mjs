@@ -8,10 +8,13 @@ import { episodeFigures, normalFigures } from '../dist/lab/models/anomaly-rr/fig
 import { departuresOf, peopleConstants } from '../dist/lab/models/anomaly-rr/fit.js';
 import { judgeRecord } from '../dist/lab/models/anomaly-rr/score.js';
 
-const o = { dataFolder: process.env.SLOTHD_DATA ?? 'data', cacheFolder: null };
+const o = { dataFolder: process.env.SLOTHD_DATA ?? 'data', cacheFolder: '.slothd/lab/anomaly-rr/cache' };
 const C = 12;
 let sd = 7;
-const rnd = () => (sd = (sd * 1103515245 + 12345) % 2147483648) / 2147483648;
+const rnd = () => {
+  sd = (sd * 1103515245 + 12345) % 2147483648;
+  return sd / 2147483648;
+};
 const nrm = () => Math.sqrt(-2 * Math.log(rnd() + 1e-9)) * Math.cos(6.2832 * rnd());
 const n = await D.loadNormal(o),
   p = await D.loadPatients(o),
@@ -25,7 +28,7 @@ function synth(med) {
   const e = 0.5 + 0.25 * rnd();
   for (let i = 0; i < 60; i++) {
     let x = med * (1 + 0.02 * nrm());
-    if (kind <= 1) x = med * (kind === 0 ? f : 0.85) * Math.exp(cv * nrm());
+    if (kind <= 1) x = med * (kind === 0 ? f : 0.85 + 0 * rnd()) * Math.exp(cv * nrm());
     else {
       const k = kind === 2 ? 2 : 3;
       if (i % k === 0) x *= e;
