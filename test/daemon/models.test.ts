@@ -57,7 +57,7 @@ describe('the models of a daemon', () => {
   });
 
   it('none wanted is no fault', async () => {
-    const models = await open({ beat: null, rhythm: null });
+    const models = await open({ beat: null, rhythm: null, shockable: null });
     expect(models.reason).toBe('');
     models.start();
     expect(modelInfoOf(models, 'atrial-fibrillation')).toBeNull();
