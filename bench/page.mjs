@@ -43,7 +43,9 @@ function wire() {
     'computed features. RR lines: the line that must cause an alert is known. ECG: the newest chunk before the receipt counts as',
   );
   out.push(
-    'the cause, which flatters a system that lags. `npm run bench:wire` (`-- --busy` with every core busy).',
+    'the cause, which flatters a system that lags. CPU counts the whole run, the compilers that warm up in it too, so short',
+    `runs make it large for slothd and Node-RED; rounds of ${result.rows[0].seconds} s, on a machine that did other work as well. \`npm run bench:wire\``,
+    '(`-- --busy` with every core busy).',
     '',
   );
   out.push(named(result), '');
