@@ -22,14 +22,21 @@ describe('the demo scenario', () => {
     const consumer = await subscribe(broker.url, 'bench');
     const bench = await startLockstep({ scenario: builtInScenario('demo')!, brokerUrl: broker.url, model: BEAT_ECG });
     expect(bench.daemon.ready()).toEqual({ ready: true, reasons: [], notes: [] });
-    await bench.runTo(380_000);
+    await bench.runTo(420_000);
     await until(
-      () => `five ends: ${consumer.distinct().map(({ event, kind }) => `${event} ${kind}`)}`,
-      () => new Set(steps(consumer.distinct(), 'end')).size === 5,
+      () => `six ends: ${consumer.distinct().map(({ event, kind }) => `${event} ${kind}`)}`,
+      () => new Set(steps(consumer.distinct(), 'end')).size === 6,
     );
     const alerts = consumer.distinct();
     checkLives(alerts);
-    const kinds = ['extreme-tachycardia', 'atrial-fibrillation', 'ventricular-tachycardia', 'pause', 'contact-off'];
+    const kinds = [
+      'extreme-tachycardia',
+      'atrial-fibrillation',
+      'ventricular-tachycardia',
+      'pause',
+      'ventricular-fibrillation',
+      'contact-off',
+    ];
     expect(steps(alerts, 'new')).toEqual(kinds);
     expect(steps(alerts, 'end').sort()).toEqual([...kinds].sort());
 
@@ -40,6 +47,7 @@ describe('the demo scenario', () => {
       'atrial-fibrillation': 75_000,
       'ventricular-tachycardia': 7_000,
       pause: 5_000,
+      'ventricular-fibrillation': 6_000,
       'contact-off': 6_500,
     };
     for (const { kind, onsetAt, raisedAt, latencyMs, replayed, model, evidence } of alerts.filter(
@@ -57,6 +65,7 @@ describe('the demo scenario', () => {
       expect(evidence.signal?.samples.length, `${kind} has evidence`).toBeGreaterThan(100);
       // Who decided is said where a model did, and only there.
       if (kind === 'ventricular-tachycardia') expect(model).toMatchObject({ name: 'beat-ecg' });
+      else if (kind === 'ventricular-fibrillation') expect(model).toMatchObject({ name: 'shockable-ecg' });
       else expect(model).toBeNull();
     }
     consumer.checkAll();
@@ -102,7 +111,10 @@ describe('what else is at the broker and on the web', () => {
     expect(JSON.parse(newcomer.last('chest/alarms')!)).toMatchObject([{ id: alert?.id, kind: 'extreme-tachycardia' }]);
     expect(JSON.parse(newcomer.last('about')!)).toMatchObject({
       version: '0.0.0-test',
-      models: [{ name: 'beat-ecg', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+      models: ['beat-ecg', 'shockable-ecg'].map((name) => ({
+        name,
+        sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      })),
     });
 
     const vitals = consumer.messages.filter(({ topic }) => topic === 'slothd/bench/chest/vitals');

@@ -36,13 +36,13 @@ it('what was raised meanwhile arrives, marked as replayed and in order; what com
   await first.close();
 
   await broker.close();
-  await until('the daemon to notice', () => !bench.daemon.ready().ready);
-  expect(bench.daemon.ready().reasons[0]).toMatch(/^broker: /);
+  await until('the daemon to notice', () => bench.daemon.ready().reasons.some((reason) => /^broker: /.test(reason)));
   await bench.runTo(95_000);
 
   broker = await startAedes(port);
   const second = await subscribe(broker.url, 'bench');
-  const all = () => [...before, ...second.distinct()];
+  // A busy machine may have had its model host started anew meanwhile, and says so with an alert of its own.
+  const all = () => [...before, ...second.distinct()].filter(({ category }) => category === 'health');
   // Its waits between two tries are in its own time.
   let endMs = 95_000;
   const untilHeard = async (what: string, heard: () => boolean) => {
