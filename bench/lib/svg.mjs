@@ -36,7 +36,7 @@ export function logBars({ title, unit, groups }) {
     );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y + 16}" role="img" aria-label="${xml(title)}">
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="8" y="22" ${FONT} font-size="15" font-weight="600">${xml(title)} (${xml(unit)}, logarithmic)</text>
+<text x="8" y="22" ${FONT} font-weight="600">${xml(title)} (${xml(unit)}, logarithmic)</text>
 ${[...ticks, ...parts].join('\n')}
 </svg>
 `;
