@@ -2,7 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../usage-error.js';
-import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+import {
+  announceBackend,
+  type DataOptions,
+  type LabModel,
+  labImport,
+  reporter,
+  say,
+  sayExported,
+  stepFolders,
+  workFolder,
+} from './model.js';
 
 const NAME = 'anomaly-rr';
 const load = () => labImport(() => import('../../lab/models/anomaly-rr/index.js'));
@@ -66,10 +76,7 @@ export const anomalyRr: LabModel = {
     const { default: wanted = 'int8' } = options;
     const { manifest, fellBack } = await exportAnomaly({
       ...(await dataOptions(options, 'mitdb')),
-      floatFolder: join(work, 'float'),
-      prunedFolder: join(work, 'pruned'),
-      floatOnnxFolder: join(work, 'float', 'onnx'),
-      prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+      ...stepFolders(work),
       outDir: out,
       version,
       defaultVariant: wanted,
@@ -77,8 +84,7 @@ export const anomalyRr: LabModel = {
       onProgress: onReading,
     });
     bar.end();
-    say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
-    if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+    sayExported(out, manifest, wanted, fellBack);
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {

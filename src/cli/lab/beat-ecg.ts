@@ -1,6 +1,16 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+import {
+  announceBackend,
+  type DataOptions,
+  type LabModel,
+  labImport,
+  reporter,
+  say,
+  sayExported,
+  stepFolders,
+  workFolder,
+} from './model.js';
 
 const NAME = 'beat-ecg';
 const load = () => labImport(() => import('../../lab/models/beat-ecg/index.js'));
@@ -71,10 +81,7 @@ export const beatEcg: LabModel = {
     const { default: wanted = 'pruned-int8' } = options;
     const { manifest, fellBack } = await exportBeatEcg({
       ...(await dataOptions(options)),
-      floatFolder: join(work, 'float'),
-      prunedFolder: join(work, 'pruned'),
-      floatOnnxFolder: join(work, 'float', 'onnx'),
-      prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+      ...stepFolders(work),
       outDir: out,
       version,
       defaultVariant: wanted,
@@ -82,8 +89,7 @@ export const beatEcg: LabModel = {
       onProgress: onReading,
     });
     bar.end();
-    say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
-    if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+    sayExported(out, manifest, wanted, fellBack);
   },
 
   async testSet({ preprocessing }, options) {

@@ -80,6 +80,27 @@ export function workFolder(model: string, ...parts: string[]): string {
   return join('.slothd', 'lab', model, ...parts);
 }
 
+/** Where an export finds what the steps before it left. */
+export function stepFolders(work: string) {
+  return {
+    floatFolder: join(work, 'float'),
+    prunedFolder: join(work, 'pruned'),
+    floatOnnxFolder: join(work, 'float', 'onnx'),
+    prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+  };
+}
+
+/** Says what an export wrote, and why its default is not the one that was wanted. */
+export function sayExported(
+  out: string,
+  manifest: Manifest,
+  wanted: string,
+  fellBack: string | null | undefined,
+): void {
+  say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
+  if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+}
+
 /** The lab's own packages are optional: a device has none of them. */
 export async function labImport<T>(load: () => Promise<T>): Promise<T> {
   try {

@@ -2,7 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { RhythmTestFigures } from '../../lab/models/rhythm-rr/index.js';
-import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+import {
+  announceBackend,
+  type DataOptions,
+  type LabModel,
+  labImport,
+  reporter,
+  say,
+  sayExported,
+  stepFolders,
+  workFolder,
+} from './model.js';
 
 const NAME = 'rhythm-rr';
 const load = () => labImport(() => import('../../lab/models/rhythm-rr/index.js'));
@@ -62,10 +72,7 @@ export const rhythmRr: LabModel = {
     const { default: wanted = 'int8' } = options;
     const { manifest, fellBack } = await exportRhythmRr({
       ...(await dataOptions(options, 'afdb')),
-      floatFolder: join(work, 'float'),
-      prunedFolder: join(work, 'pruned'),
-      floatOnnxFolder: join(work, 'float', 'onnx'),
-      prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+      ...stepFolders(work),
       outDir: out,
       version,
       defaultVariant: wanted,
@@ -74,8 +81,7 @@ export const rhythmRr: LabModel = {
       onProgress: onReading,
     });
     bar.end();
-    say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
-    if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+    sayExported(out, manifest, wanted, fellBack);
   },
 
   async testSet({ preprocessing }, options) {

@@ -3,7 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ShockableAlarmFigures } from '../../lab/models/shockable-ecg/index.js';
 import { UsageError } from '../usage-error.js';
-import { announceBackend, type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
+import {
+  announceBackend,
+  type DataOptions,
+  type LabModel,
+  labImport,
+  reporter,
+  say,
+  sayExported,
+  stepFolders,
+  workFolder,
+} from './model.js';
 
 const NAME = 'shockable-ecg';
 const load = () => labImport(() => import('../../lab/models/shockable-ecg/index.js'));
@@ -68,10 +78,7 @@ export const shockableEcg: LabModel = {
     const { default: wanted = 'int8' } = options;
     const { manifest, fellBack } = await exportShockable({
       ...(await dataOptions(options, 'mitdb')),
-      floatFolder: join(work, 'float'),
-      prunedFolder: join(work, 'pruned'),
-      floatOnnxFolder: join(work, 'float', 'onnx'),
-      prunedOnnxFolder: join(work, 'pruned', 'onnx'),
+      ...stepFolders(work),
       outDir: out,
       version,
       defaultVariant: wanted,
@@ -79,8 +86,7 @@ export const shockableEcg: LabModel = {
       onProgress: onReading,
     });
     bar.end();
-    say(`${out}: ${manifest.variants.map((v) => `${v.id} ${v.bytes} bytes`).join(', ')}`);
-    if (fellBack) say(`the default is fp32: ${wanted} ${fellBack}`);
+    sayExported(out, manifest, wanted, fellBack);
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {
