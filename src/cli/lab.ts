@@ -9,10 +9,12 @@ import type {
   ExportArguments,
   LabModel,
   PruneArguments,
+  PruneTableArguments,
   QuantizeArguments,
   TrainArguments,
 } from './lab/model.js';
 import { personalizeCommand } from './lab/personalize.js';
+import { pruningTable } from './lab/pruning-table.js';
 import { rhythmRr } from './lab/rhythm-rr.js';
 import { setupCommand } from './lab/setup.js';
 import { shockableEcg } from './lab/shockable-ecg.js';
@@ -65,8 +67,17 @@ export function labCommand(): Command {
     .option('--channels-of <name=share>', 'the same for one layer; may be given again', layerShare)
     .option('--resume', 'go on with a pruning of the same settings that was stopped or killed')
     .option('--folds <n>', 'beat-ecg: folds by patient for its own offsets; 0 keeps those of the float model', whole)
+    .option(
+      '--table',
+      'prune nothing for keeps: print what each share of --shares and --channel-shares costs and brings, on a fifth of the patients',
+    )
+    .option('--shares <list>', 'with --table: shares of single weights', shares, [0.5, 0.8, 0.9, 0.95])
+    .option('--channel-shares <list>', 'with --table: shares of whole channels', shares, [0.25, 0.5, 0.75])
+    .option('--json', 'with --table: as JSON')
     .option('--backend <name>', 'native, wasm or auto', 'auto')
-    .action((options: WithModel<PruneArguments>) => of(options).prune(options));
+    .action((options: WithModel<PruneArguments & PruneTableArguments> & { table?: boolean }) =>
+      options.table ? pruningTable(of(options), options) : of(options).prune(options),
+    );
   verb(lab, 'quantize')
     .description('Write ONNX in float32, float16, int8 (static QDQ) and int8 weights; calibrated on training patients.')
     .option('--from <dir>', 'the trained or pruned model (.slothd/lab/<model>/float)')
@@ -143,6 +154,10 @@ function layerShare(text: string, before: Readonly<Record<string, number>> = {})
   const [name, value] = text.split('=');
   if (!name || value === undefined) throw new InvalidArgumentError('a layer and a share are needed, such as conv1=0.5');
   return { ...before, [name]: share(value) };
+}
+
+function shares(text: string): number[] {
+  return text === '' || text === 'none' ? [] : text.split(',').map(share);
 }
 
 function share(text: string): number {

@@ -17,6 +17,12 @@ export { pruneChannels } from './prune/channel.js';
 export { MagnitudePruner } from './prune/pruner.js';
 export { ConstantSparsity, PolynomialDecay } from './prune/schedules.js';
 export {
+  type PruningRow,
+  type PruningTableOptions,
+  pruningTable,
+  renderPruningTable,
+} from './prune/table.js';
+export {
   answers,
   type CalibrationMethod,
   calibrate,

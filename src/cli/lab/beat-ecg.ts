@@ -55,6 +55,19 @@ export const beatEcg: LabModel = {
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
   },
 
+  async pruningTable({ from, backend, shares, channelShares, ...options }) {
+    await announceBackend(backend);
+    const { beatEcgPruningTable } = await load();
+    const { bar, onProgress } = reporter();
+    const rows = await beatEcgPruningTable({
+      ...(await dataOptions(options)),
+      ...{ modelFolder: from ?? workFolder(NAME, 'float'), backend, onProgress },
+      ...{ magnitude: shares, channels: channelShares },
+    });
+    bar.end();
+    return rows;
+  },
+
   async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
     const { quantizeBeatEcg } = await load();
     const { bar, onProgress } = reporter();

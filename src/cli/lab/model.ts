@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Manifest } from '../../inference/bundle/manifest.js';
 import type { TestSet } from '../../lab/export/index.js';
 import type { LabProgress } from '../../lab/progress.js';
+import type { PruningRow } from '../../lab/prune/table.js';
 import { ProgressBar } from '../progress.js';
 import { UsageError } from '../usage-error.js';
 
@@ -37,6 +38,15 @@ export interface PruneArguments extends DataOptions {
   readonly resume?: boolean;
 }
 
+export interface PruneTableArguments extends DataOptions {
+  readonly from?: string;
+  readonly backend: 'auto';
+  /** Shares of single weights, and of whole channels, to prune. */
+  readonly shares: readonly number[];
+  readonly channelShares: readonly number[];
+  readonly json?: boolean;
+}
+
 export interface QuantizeArguments extends DataOptions {
   readonly from?: string;
   readonly out?: string;
@@ -68,6 +78,8 @@ export interface EvaluateArguments extends DataOptions {
 export interface LabModel {
   train(options: TrainArguments): Promise<void>;
   prune(options: PruneArguments): Promise<void>;
+  /** Sparsity against accuracy, size and speed; where the model has one. */
+  pruningTable?(options: PruneTableArguments): Promise<readonly PruningRow[]>;
   quantize(options: QuantizeArguments): Promise<void>;
   export(options: ExportArguments): Promise<void>;
   evaluate(folder: string | undefined, options: EvaluateArguments): Promise<void>;

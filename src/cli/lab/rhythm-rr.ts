@@ -53,6 +53,19 @@ export const rhythmRr: LabModel = {
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
   },
 
+  async pruningTable({ from, backend, shares, channelShares, ...options }) {
+    await announceBackend(backend);
+    const { rhythmRrPruningTable } = await load();
+    const { bar, onProgress } = reporter();
+    const rows = await rhythmRrPruningTable({
+      ...(await dataOptions(options, 'ltafdb')),
+      ...{ modelFolder: from ?? workFolder(NAME, 'float'), backend, onProgress },
+      ...{ magnitude: shares, channels: channelShares },
+    });
+    bar.end();
+    return rows;
+  },
+
   async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
     const { quantizeRhythmRr } = await load();
     const { bar, onProgress } = reporter();

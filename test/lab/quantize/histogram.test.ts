@@ -59,6 +59,18 @@ describe('a calibration histogram', () => {
     expect(uniform.range({ method: 'Entropy' }).max).toBeGreaterThan(0.9);
   });
 
+  it('entropy keeps the tails of few values, and of what a ReLU leaves', () => {
+    for (const count of [2000, 20_000]) {
+      const values = normals(count, 2, count).map((v) => Math.max(0, v));
+      const histogram = new Histogram();
+      histogram.add(values);
+      const { min, max } = histogram.range({ method: 'Entropy' });
+      expect(min).toBe(0);
+      // Chance alone makes a histogram of so few values ragged: that is no reason to cut more than a few of them.
+      expect(values.filter((value) => value > max).length / count).toBeLessThan(0.002);
+    }
+  });
+
   it('says when there is nothing to go by, and takes a constant', () => {
     expect(() => new Histogram().range()).toThrow(/no value/);
     expect(() => new Histogram().add(Float32Array.of(1, Number.POSITIVE_INFINITY))).toThrow(/holds Infinity/);

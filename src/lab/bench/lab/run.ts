@@ -4,6 +4,8 @@
  * beat-ecg is trained on four fifths of the patients of DS1 and svdb, with every seed anew, pruned, thinned by channels
  * and quantized; every variant is then judged on the patients left out, in the runtime the daemon uses. DS2 is not read.
  * --peer does one thing: the float model of seed 0 through Python's onnxruntime.quantization too, put beside ours in the JSON.
+ * --costs does one thing: what an epoch, pruning, quantizing and exporting take on native TensorFlow and on WebAssembly, and
+ * whether tensors and resident memory stay over 50 epochs; a run without it measures that too, at its end.
  * Trainings are kept in .slothd/bench-lab and a killed run goes on; --fresh begins anew.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { openBackend } from '../../backend.js';
 import { needDatabase } from '../../data/find.js';
 import type { EpochReport } from '../../train/loop.js';
+import { type Costs, costsOf } from './costs.js';
 import { comparePeer } from './peer.js';
 import { loadSplit } from './split.js';
 import { TRAININGS, type TrainingId, trained } from './trainings.js';
@@ -25,6 +28,7 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: 'bench/results/lab.json' },
     work: { type: 'string', default: '.slothd/bench-lab' },
     peer: { type: 'boolean', default: false },
+    costs: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
   },
 });
@@ -33,7 +37,9 @@ const print = (text: string) => process.stdout.write(`${text}\n`);
 const { description } = await openBackend('auto');
 print(`computing with ${description}`);
 if (flags.fresh) rmSync(flags.work, { recursive: true, force: true });
-const split = await loadSplit(flags.data ?? dirname(needDatabase('mitdb')), join(flags.work, 'cache'));
+const dataFolder = flags.data ?? dirname(needDatabase('mitdb'));
+const cacheFolder = join(flags.work, 'cache');
+const split = await loadSplit(dataFolder, cacheFolder);
 const beats = split.validation.reduce((sum, { count }) => sum + count, 0);
 print(`${split.train.length} patients' records to train on, ${split.validation.length} to judge with (${beats} beats)`);
 
@@ -44,6 +50,36 @@ const onEpoch =
     print(`seed ${s} ${which} epoch ${epoch}/${epochs} loss ${loss.toFixed(4)} ${seconds.toFixed(1)} s`);
   };
 const epochSeconds: number[] = [];
+
+function measureCosts(): Costs[] {
+  const all: Costs[] = [];
+  for (const backend of ['native', 'wasm'] as const) {
+    print(`costs on ${backend} ...`);
+    const costs = costsOf(backend, dataFolder, cacheFolder);
+    if (!costs) {
+      print(`no costs of ${backend}: it failed, see above`);
+      continue;
+    }
+    all.push(costs);
+    const { epochSeconds, pruneSeconds, quantizeSeconds, exportSeconds, memory } = costs;
+    print(
+      `${costs.backend}\n  epoch ${epochSeconds.toFixed(1)} s, prune ${pruneSeconds.toFixed(1)} s, quantize ${quantizeSeconds.toFixed(1)} s, export ${exportSeconds.toFixed(1)} s` +
+        `\n  ${memory.epochs} epochs: tensors ${memory.tensors.join(' to ')}, resident ${memory.rssMb.map((mb) => mb.toFixed(0)).join(' to ')} MB (${memory.rssKbPerEpoch.toFixed(0)} kB an epoch)`,
+    );
+  }
+  return all;
+}
+
+/** What an earlier run wrote, for the parts that this one does not measure. */
+function written(): Record<string, unknown> {
+  return existsSync(flags.out) ? (JSON.parse(readFileSync(flags.out, 'utf8')) as Record<string, unknown>) : {};
+}
+
+if (flags.costs) {
+  const costs = { at: new Date().toISOString(), command: 'npm run bench:lab -- --costs', backends: measureCosts() };
+  writeFileSync(flags.out, `${JSON.stringify({ ...written(), costs }, null, 1)}\n`);
+  process.exit(0);
+}
 if (flags.peer) {
   const floatFolder = await trained(0, 'float', { folder: flags.work, split, backend: description, onEpoch });
   const compared = await comparePeer(floatFolder, join(flags.work, 'peer'), split);
@@ -59,9 +95,8 @@ if (flags.peer) {
     const sizes = `${String(bytes).padStart(7)} ${String(gzipBytes).padStart(7)}`;
     print(`${by.padEnd(26)}${kind.padEnd(24)}${sizes}      ${(100 * accuracy).toFixed(2)}  ${shares}`);
   }
-  const before = (existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, 'utf8')) : {}) as object;
   const peer = { at: new Date().toISOString(), command: 'npm run bench:lab -- --peer', seed: 0, beats, ...compared };
-  writeFileSync(flags.out, `${JSON.stringify({ ...before, peer }, null, 1)}\n`);
+  writeFileSync(flags.out, `${JSON.stringify({ ...written(), peer }, null, 1)}\n`);
   process.exit(0);
 }
 
@@ -124,7 +159,8 @@ for (const { id, bytes, gzipBytes, sparsity, macs, accuracy, loss, f1, p50Us, p9
 }
 
 mkdirSync(dirname(flags.out), { recursive: true });
-const { peer } = (existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, 'utf8')) : {}) as { peer?: unknown };
+const { peer } = written();
+const costs = { at: new Date().toISOString(), command: 'npm run bench:lab', backends: measureCosts() };
 const result = {
   ...{ at: new Date().toISOString(), command: 'npm run bench:lab', cpu: cpus()[0]?.model ?? '', backend: description },
   split: {
@@ -135,6 +171,7 @@ const result = {
   seeds: seeds.length,
   epochSeconds: epochSeconds.length > 0 ? spread(epochSeconds) : null,
   variants,
+  costs,
   ...(peer !== undefined && { peer }),
 };
 writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);

@@ -10,6 +10,7 @@ export {
 } from './evaluate.js';
 export { type ExportRhythmRrOptions, exportRhythmRr } from './export.js';
 export { type PruneRhythmRrOptions, pruneRhythmRr } from './prune.js';
+export { type RhythmRrTableOptions, rhythmRrPruningTable } from './pruning-table.js';
 export { type QuantizeRhythmRrOptions, quantizeRhythmRr } from './quantize.js';
 export { RHYTHM_RR_RECIPE, type RhythmRrRecipe } from './recipe.js';
 export { replayedFigures } from './replayed.js';

@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs';
+import { type BackendName, openBackend } from '../../backend.js';
+import { addMatrices, reportOf } from '../../evaluation/beat-classes.js';
+import type { LabProgress } from '../../progress.js';
+import { type PruningRow, pruningTable } from '../../prune/table.js';
+import type { EpochReport } from '../../train/loop.js';
+import { loadTraining } from './bundle.js';
+import {
+  type BeatEcgDataOptions,
+  loadIntervalRecords,
+  loadTrainingRecords,
+  patientFolds,
+  standardised,
+} from './data.js';
+import { matrixOf, NO_OFFSETS } from './decide.js';
+import { fitNetwork, fitPruned, fitTuned } from './fit.js';
+import { INPUT_NAMES, LABELS, OUTPUT_NAME } from './network.js';
+import { itemsOf } from './quantize.js';
+import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
+import { DEFAULT_FOLDS } from './train.js';
+
+export interface BeatEcgTableOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
+  /** Folder of the training whose recipe and seed are taken. */
+  readonly modelFolder: string;
+  readonly magnitude: readonly number[];
+  readonly channels: readonly number[];
+  readonly backend?: BackendName | 'auto';
+  onProgress?(progress: LabProgress): void;
+}
+
+/**
+ * Sparsity against accuracy, size and speed, on patients not trained on: a fifth of those of DS1 and svdb is left out, a
+ * network trained on the rest as `modelFolder`'s was, and pruned to each share. DS2 is never read.
+ */
+export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise<PruningRow[]> {
+  const { magnitude, channels, onProgress } = options;
+  await openBackend(options.backend ?? 'auto');
+  const { training, fitted: old } = await loadTraining(options.modelFolder);
+  old.model.dispose();
+  const recipe: BeatEcgRecipe = { ...BEAT_ECG_RECIPE, ...(training.recipe as Partial<BeatEcgRecipe>) };
+  const { seed } = training;
+  const reading = (done: number, of: number, what: string) => onProgress?.({ stage: `reading ${what}`, done, of });
+  const records = await loadTrainingRecords({ ...options, onProgress: reading });
+  const intervals = await loadIntervalRecords({ ...options, onProgress: reading });
+  const foldOf = patientFolds(records, DEFAULT_FOLDS);
+  const train = records.filter((_, i) => foldOf[i] !== 0);
+  const judges = records.filter((_, i) => foldOf[i] === 0);
+
+  const of = recipe.epochs + magnitude.length * BEAT_ECG_PRUNING.epochs + channels.length * BEAT_ECG_TUNING.epochs;
+  let done = 0;
+  let stage = 'training on four fifths of the patients';
+  const onEpoch = (epoch: EpochReport) => onProgress?.({ stage, done: ++done, of, epoch });
+  const fitted = await fitNetwork(train, recipe, seed, onEpoch, { intervals });
+  const { model, preprocessing } = fitted;
+  const ready = standardised(judges, preprocessing);
+  const rows = await pruningTable(tf, model, {
+    ...{ magnitude, channels, names: { inputNames: INPUT_NAMES, outputNames: [OUTPUT_NAME] } },
+    items: [...itemsOf(ready)],
+    evaluate: (answers) => figures(ready, answers),
+    prune: (copy, sparsity) => fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch),
+    tune: (copy) => fitTuned({ ...fitted, model: copy }, train, recipe, seed, onEpoch),
+    onRow: (_done, _of, kind, share) => {
+      stage = kind === 'none' ? 'as it is' : `${kind} ${(share * 100).toFixed(0)} %`;
+    },
+  });
+  model.dispose();
+  return rows;
+}
+
+function figures(records: readonly Parameters<typeof matrixOf>[0]['record'][], answers: readonly Float32Array[]) {
+  let at = 0;
+  const scored = records.map((record) => {
+    const logits = new Float32Array(record.count * LABELS.length);
+    for (let beat = 0; beat < record.count; beat++) logits.set(answers[at++]!, beat * LABELS.length);
+    return { record, logits };
+  });
+  const { accuracy, N, S, V } = reportOf(addMatrices(scored.map((one) => matrixOf(one, NO_OFFSETS))));
+  return { accuracy, 'N F1': N.f1, 'S F1': S.f1, 'V F1': V.f1 };
+}
