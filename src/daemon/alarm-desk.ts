@@ -48,12 +48,14 @@ export class AlarmDesk {
   take(change: AlertChange, alarms: AlarmEngine, arrivedAtMs: StreamMs | null): void {
     const { delivery, metrics, log } = this.options;
     const { sensor, kind, event, id, priority } = change;
-    const shown = this.history.add(change, (tMs) => this.toWallMs(tMs));
-    // Alert, alarm state and history in one batch: after a crash there is all or nothing of it.
-    delivery.alert(change, { arrivedAtMs }, [...this.writes(sensor, alarms), ...this.history.takeWrites()]);
+    // Alert, alarm state and history in one batch: after a crash there is all or nothing of it. They are made once the
+    // alert is on its way: nobody waits for our books.
+    delivery.alert(change, { arrivedAtMs }, () => {
+      this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
+      return [...this.writes(sensor, alarms), ...this.history.takeWrites()];
+    });
     delivery.alarms(sensor, alarms.active());
     metrics.alerts.inc({ sensor, kind, event });
-    this.options.onShown(shown);
     log.info({ sensor, kind, event, id, priority }, `alert ${event}: ${kind}`);
     for (const observer of this.observers) observer(change);
   }

@@ -48,10 +48,12 @@ export interface Outside {
   readonly openFlights?: (config: Config) => FlightShelf;
 }
 
-/** Rounds of the alarm rules, of the live trace, of vitals, of health. */
+/** Rounds of the alarm rules, of the live trace, of a look at ourselves, of health. */
 const TICK_MS = 100;
 const TRACE_MS = 40;
-const VITALS_MS = 1000;
+const LOOK_MS = 1000;
+/** A sensor's vitals go out in one of so many rounds: once a second. */
+const VITALS_ROUNDS = 10;
 const HEALTH_MS = 30_000;
 /** Alerts the dashboard begins with. */
 const SHOWN_ALERTS = 100;
@@ -84,6 +86,7 @@ export class Daemon {
   private cancels: (() => void)[] = [];
   private cancelTrace = () => {};
   private startedAtMs = 0;
+  private rounds = 0;
   private wasReady: string | null = null;
 
   constructor(
@@ -151,7 +154,7 @@ export class Daemon {
     this.inferenceChanged();
     this.heartbeats = new Heartbeats(this.watchdog, clock, this.models, this.measured);
     this.every(TICK_MS, () => this.tick());
-    this.every(VITALS_MS, () => this.showVitals());
+    this.every(LOOK_MS, () => this.look());
     this.every(HEALTH_MS, () => this.publishHealth());
     this.every(ROTATE_MS, () => this.rotateLatency());
     this.every(BASELINE_MS, () => void this.keepBaselines());
@@ -263,9 +266,8 @@ export class Daemon {
 
   private tellAlarmsOfInference(): void {
     const condition = this.models.condition();
-    for (const { alarms, usesBeatModel } of this.stations.values()) {
-      if (usesBeatModel) alarms.inference(this.nowMs(), condition, this.models.reason);
-    }
+    const { reason } = this.models;
+    for (const station of this.stations.values()) station.tellInference(this.nowMs(), condition, reason);
   }
 
   private tellAlarmsOfDevice(): void {
@@ -273,15 +275,21 @@ export class Daemon {
     const outboxFull = outbox.full || (webhook?.outbox.full ?? false);
     const shedAlerts = outbox.shedAlerts + (webhook?.outbox.shedAlerts ?? 0);
     const condition = { outboxFull, shedAlerts, clockSynced: this.outside.clock.synced() };
-    for (const { alarms } of this.stations.values()) alarms.device(this.nowMs(), condition);
+    for (const station of this.stations.values()) station.tellDevice(this.nowMs(), condition);
   }
 
   // --- rounds ---
 
   private tick(): void {
     const now = this.nowMs();
+    const round = this.rounds++ % VITALS_ROUNDS;
     this.heartbeats.round(() => {
-      for (const { runtime } of this.stations.values()) runtime.tick(now);
+      let place = 0;
+      for (const station of this.stations.values()) {
+        station.runtime.tick(now);
+        // Each sensor in a round of its own: sixty messages in one go would stand before an alert.
+        if (place++ % VITALS_ROUNDS === round) this.showVitals(station);
+      }
     });
   }
 
@@ -292,20 +300,21 @@ export class Daemon {
     this.cancelTrace = this.outside.timers.after(TRACE_MS, () => this.showTraces());
   }
 
-  private showVitals(): void {
+  private showVitals({ name, person, vitals, runtime }: Station): void {
+    const worn = this.persons.vitals(person);
+    const now = { ...vitals.take(runtime.current), ...(worn ? { person: worn } : {}) };
+    const { quality, ...rest } = now;
+    if (runtime.isOnline) this.delivery.vitals(name, { ...rest, quality: quality.state });
+    this.web?.events.emit('vitals', { sensor: name, online: runtime.isOnline, ...now });
+    this.metrics.heartRate.set({ sensor: name }, now.hrBpm ?? Number.NaN);
+    this.metrics.signalGood.set({ sensor: name }, quality.state === 'good' ? 1 : 0);
+    if (now.contact !== null) this.metrics.contact.set({ sensor: name }, now.contact ? 1 : 0);
+  }
+
+  private look(): void {
     this.heartbeats.look();
     if (this.hasEcgModel) this.tellAlarmsOfInference();
     this.tellAlarmsOfDevice();
-    for (const { name, person, vitals, runtime } of this.stations.values()) {
-      const worn = this.persons.vitals(person);
-      const now = { ...vitals.take(runtime.current), ...(worn ? { person: worn } : {}) };
-      const { quality, ...rest } = now;
-      if (runtime.isOnline) this.delivery.vitals(name, { ...rest, quality: quality.state });
-      this.web?.events.emit('vitals', { sensor: name, online: runtime.isOnline, ...now });
-      this.metrics.heartRate.set({ sensor: name }, now.hrBpm ?? Number.NaN);
-      this.metrics.signalGood.set({ sensor: name }, quality.state === 'good' ? 1 : 0);
-      if (now.contact !== null) this.metrics.contact.set({ sensor: name }, now.contact ? 1 : 0);
-    }
     this.figures = this.machine.read();
     const inputs = this.healthInputs();
     const { ready, reasons } = readiness(inputs);

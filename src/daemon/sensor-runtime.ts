@@ -57,6 +57,8 @@ export class SensorRuntime {
   private decoding = false;
   private saidWhileDecoding: 'data' | 'silent' | null = null;
   private badFrames = new Map<DropReason, number>();
+  /** Of this chunk: a line of text is a frame, and a metric is not worth its time at each. */
+  private framesInChunk = 0;
 
   constructor(private readonly options: SensorRuntimeOptions) {
     const { settings, format } = options;
@@ -149,6 +151,8 @@ export class SensorRuntime {
     this.decoding = true;
     this.take(bytes, arrivedAtMs);
     this.decoding = false;
+    if (this.framesInChunk > 0) metrics.frames.inc({ sensor: this.name }, this.framesInChunk);
+    this.framesInChunk = 0;
     const said = this.saidWhileDecoding;
     this.saidWhileDecoding = null;
     if (said) this.tellLink(said);
@@ -211,8 +215,7 @@ export class SensorRuntime {
   }
 
   private frame(): void {
-    this.options.metrics.frames.inc({ sensor: this.name });
-    this.supervisor.frame();
+    if (this.framesInChunk++ === 0) this.supervisor.frame();
     this.setOnline(true);
   }
 

@@ -1,4 +1,5 @@
-import { AlarmEngine } from '../alarm/engine.js';
+import { AlarmEngine, type InferenceCondition } from '../alarm/engine.js';
+import type { DeviceCondition } from '../alarm/rule.js';
 import type { AlarmSettings } from '../config/alarms.js';
 import { alarmsOf, type Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
@@ -76,6 +77,8 @@ export class Station {
   private readonly recorder: FlightRecorder | null;
   private readonly inference: InferencePort;
   private trace: TraceFeed | null = null;
+  private toldOfInference = '';
+  private toldOfDevice = '';
 
   constructor(private readonly options: StationOptions) {
     const { settings, config, outside, models, metrics, stages } = options;
@@ -161,6 +164,23 @@ export class Station {
     return this.carries.waveform?.kind === 'ecg';
   }
 
+  /** How the model does; told on where it is news to this sensor's alarms. */
+  tellInference(nowMs: StreamMs, condition: InferenceCondition, reason: string): void {
+    if (!this.usesBeatModel) return;
+    const word = `${condition} ${reason}`;
+    if (word === this.toldOfInference) return;
+    this.toldOfInference = word;
+    this.alarms.inference(nowMs, condition, reason);
+  }
+
+  /** How the device does; told on where it is news to this sensor's alarms. */
+  tellDevice(nowMs: StreamMs, condition: DeviceCondition): void {
+    const word = JSON.stringify(condition);
+    if (word === this.toldOfDevice) return;
+    this.toldOfDevice = word;
+    this.alarms.device(nowMs, condition);
+  }
+
   /** Sends what the live trace has gathered. */
   showTrace(): void {
     const bundle = this.trace?.take();
@@ -176,6 +196,7 @@ export class Station {
       minutes,
       maxBytes: memoryMb * 1e6,
       afterMs: afterSeconds * 1000,
+      phase: outside.random(),
       timers: outside.timers,
       roots: () =>
         this.runtime.stateful && { alarms: this.alarms, ...this.runtime.stateful, anomaly: this.anomalyPath },

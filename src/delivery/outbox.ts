@@ -15,6 +15,9 @@ import type { StoreQueue } from './store-queue.js';
 /** How a message that was handed over ended. `refused`: the broker said no; `undeliverable`: it can never be sent. */
 export type SendOutcome = 'acked' | 'lost' | 'refused' | 'undeliverable';
 
+/** Writes that go with a message; a function is asked only after the message is on the socket. */
+export type MoreWrites = readonly StoreWrite[] | (() => readonly StoreWrite[]);
+
 /** What the outbox hands to the link. */
 export interface OutboxItem extends OutboxMessage {
   /** True when it waited for the broker or comes from an earlier run. */
@@ -163,12 +166,13 @@ export class Outbox {
    * Sends a message and stores it, at the same time. `extraWrites` go into the same atomic batch, so that what the
    * daemon remembers of an alarm and what it tells of it can never come apart.
    */
-  add(message: OutboxMessage, extraWrites: readonly StoreWrite[] = []): void {
+  add(message: OutboxMessage, extraWrites: MoreWrites = []): void {
     if (this.early) {
-      this.early.push({ message, extra: extraWrites });
+      this.early.push({ message, extra: writesOf(extraWrites) });
       return;
     }
-    const writes = [...extraWrites, ...this.take(message)];
+    const own = this.take(message);
+    const writes = [...writesOf(extraWrites), ...own];
     if (writes.length > 0) this.queue.write(writes);
     this.enforceBounds();
   }
@@ -457,4 +461,9 @@ export class Outbox {
       this.armSweep();
     });
   }
+}
+
+/** The writes themselves, made now where they were still to be made. */
+export function writesOf(writes: MoreWrites): readonly StoreWrite[] {
+  return typeof writes === 'function' ? writes() : writes;
 }

@@ -9,7 +9,7 @@ import { type CommandHandler, type CommandStats, Commands } from './commands.js'
 import { discoveryPayload, discoveryTopic, EXTRAS, type Extra, statusTopic } from './home-assistant.js';
 import type { DeliveryLog } from './log.js';
 import { type ConnectMqtt, MqttLink, type Subscription } from './mqtt-link.js';
-import { Outbox, type OutboxItem, type OutboxStats, type SendOutcome } from './outbox.js';
+import { type MoreWrites, Outbox, type OutboxItem, type OutboxStats, type SendOutcome, writesOf } from './outbox.js';
 import {
   type About,
   type ActiveAlert,
@@ -200,11 +200,12 @@ export class Delivery {
    * @param meta arrivedAtMs: monotonic arrival of the bytes that caused it, null where none did
    * @param extraWrites written to the store in the same atomic batch as the alert
    */
-  alert(change: Announcement, meta: { readonly arrivedAtMs: number | null }, extraWrites: readonly StoreWrite[]): void {
+  alert(change: Announcement, meta: { readonly arrivedAtMs: number | null }, extraWrites: MoreWrites): void {
     const body = alertBodyJson(change, this.options.node, this.wallTime());
-    const writes = [...extraWrites, ...(this.webhook?.take(change, body, meta.arrivedAtMs) ?? [])];
+    const writes = () => [...writesOf(extraWrites), ...(this.webhook?.take(change, body, meta.arrivedAtMs) ?? [])];
     if (!this.enabled) {
-      if (writes.length > 0) this.outbox.persist(writes);
+      const all = writes();
+      if (all.length > 0) this.outbox.persist(all);
       return;
     }
     this.outbox.add(

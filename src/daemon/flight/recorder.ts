@@ -40,6 +40,11 @@ export interface FlightRecorderOptions {
   readonly minutes: number;
   readonly maxBytes: number;
   readonly afterMs: number;
+  /**
+   * Of STATE_EVERY_MS, 0 to 1: when the second state is taken, so that many sensors do not take theirs in one and the
+   * same tick. Left out: 1.
+   */
+  readonly phase?: number;
   readonly timers: Timers;
   /** All that holds state of this sensor's decisions; null while there is no pipeline yet. */
   readonly roots: () => object | null;
@@ -67,6 +72,7 @@ interface Segment {
  */
 export class FlightRecorder {
   private segments: Segment[] = [];
+  private nextStateMs: StreamMs = Number.NEGATIVE_INFINITY;
   private pending = 0;
   private question = 0;
   private head = Buffer.alloc(0);
@@ -98,9 +104,8 @@ export class FlightRecorder {
 
   /** Before the pipeline hears of this tick. */
   tick(tMs: StreamMs): void {
-    const last = this.segments.at(-1);
     // A model's answer on its way is no state that could be kept: the next tick will do.
-    if ((!last || tMs - last.startMs >= STATE_EVERY_MS) && this.pending === 0) this.begin(tMs);
+    if (tMs >= this.nextStateMs && this.pending === 0) this.begin(tMs);
     this.add(RECORD.tick, tMs, NOTHING);
   }
 
@@ -221,7 +226,8 @@ export class FlightRecorder {
       state: encodeState(roots, STATE_OF_PIPELINE),
       log: new RecordLog(),
     });
-    const { minutes, maxBytes } = this.options;
+    const { minutes, maxBytes, phase = 1 } = this.options;
+    this.nextStateMs = tMs + STATE_EVERY_MS * (this.segments.length === 1 ? phase : 1);
     // The second one's start is how far back the ring reaches without the first.
     while (this.segments.length > 1) {
       const reachMs = tMs - this.segments[1]!.startMs;
