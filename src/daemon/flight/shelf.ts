@@ -17,6 +17,8 @@ const MOST_UNPACKED = 256 * 1024 * 1024;
 export class FlightShelf {
   private work: Promise<void> = Promise.resolve();
   private readonly waiting = new Map<string, readonly Uint8Array[]>();
+  /** Path and bytes of what is kept, oldest first; null before the first look. */
+  private files: Map<string, number> | null = null;
 
   constructor(
     private readonly dir: string,
@@ -59,22 +61,34 @@ export class FlightShelf {
   }
 
   private async makeRoom(newest: string): Promise<void> {
-    const files: { file: string; bytes: number; atMs: number }[] = [];
-    for (const name of await readdir(this.dir)) {
-      const file = join(this.dir, name);
-      const found = await stat(file).catch(() => null);
-      // What a crash left half written.
-      if (name.endsWith('.new')) await rm(file, { force: true });
-      else if (found && name.endsWith(EXTENSION)) files.push({ file, bytes: found.size, atMs: found.mtimeMs });
-    }
-    files.sort((a, b) => a.atMs - b.atMs);
-    let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { file, bytes } of files) {
+    // Looked at once: a folder of hundreds of recordings is not asked for their sizes at every alert.
+    this.files ??= await this.look();
+    // The newest stands last, also where it is written a second time.
+    this.files.delete(newest);
+    this.files.set(newest, (await stat(newest)).size);
+    let total = [...this.files.values()].reduce((sum, bytes) => sum + bytes, 0);
+    for (const [file, bytes] of this.files) {
       if (total <= this.maxBytes) break;
       if (file === newest) continue;
       await rm(file, { force: true });
+      this.files.delete(file);
       total -= bytes;
     }
+  }
+
+  /** The recordings of earlier runs, oldest first; what a crash left half written is removed. */
+  private async look(): Promise<Map<string, number>> {
+    const found: { file: string; bytes: number; atMs: number }[] = [];
+    for (const name of await readdir(this.dir)) {
+      const file = join(this.dir, name);
+      if (name.endsWith('.new')) await rm(file, { force: true });
+      else if (name.endsWith(EXTENSION)) {
+        const { size, mtimeMs } = await stat(file);
+        found.push({ file, bytes: size, atMs: mtimeMs });
+      }
+    }
+    found.sort((a, b) => a.atMs - b.atMs);
+    return new Map(found.map(({ file, bytes }) => [file, bytes]));
   }
 }
 
