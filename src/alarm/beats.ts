@@ -1,4 +1,4 @@
-import type { Beat, BeatClass } from '../domain/beat.js';
+import { type Beat, type BeatClass, SHAPES_COMPARED } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
 
 /** Longer than any window a rule looks back over: 100 beats of a rate, 60 of a rhythm. */
@@ -13,6 +13,9 @@ export class BeatHistory {
   /** Index into CLASSES plus 1; 0: not classified (yet). */
   private readonly classes = new Uint8Array(CAPACITY);
   private readonly ventricular = new Float64Array(CAPACITY);
+  /** `BeatShape.alike`, `SHAPES_COMPARED` for each beat, NaN where unknown; and its `leak`, NaN where there is no shape. */
+  private readonly alikes = new Float64Array(CAPACITY * SHAPES_COMPARED);
+  private readonly leaks = new Float64Array(CAPACITY);
   private head = -1;
   private count = 0;
 
@@ -29,6 +32,9 @@ export class BeatHistory {
     this.trusted[this.head] = trusted ? 1 : 0;
     this.classes[this.head] = 0;
     this.ventricular[this.head] = 0;
+    this.leaks[this.head] = beat.shape?.leak ?? Number.NaN;
+    for (let k = 0; k < SHAPES_COMPARED; k++)
+      this.alikes[this.head * SHAPES_COMPARED + k] = beat.shape?.alike[k] ?? Number.NaN;
   }
 
   /** How many beats back the beat of this time stands; -1 if it is not (or no longer) here. */
@@ -63,6 +69,17 @@ export class BeatHistory {
 
   ventricularScore(back: number): number {
     return this.ventricular[this.at(back)]!;
+  }
+
+  /** How far the waveform is from a sine wave at this beat (`BeatShape.leak`); NaN where no waveform was looked at. */
+  leak(back: number): number {
+    return this.leaks[this.at(back)]!;
+  }
+
+  /** Correlation of the outlines of two beats, `earlier` standing further back; NaN where it is not known. */
+  alike(back: number, earlier: number): number {
+    const apart = earlier - back;
+    return apart > SHAPES_COMPARED ? Number.NaN : this.alikes[this.at(back) * SHAPES_COMPARED + apart - 1]!;
   }
 
   /** An interval that may be used: known, and both of its beats trusted. */

@@ -143,7 +143,10 @@ class WaveformPath implements BeatPath {
     if (this.state === 'contact-off') return;
     const { sampleClock, onBeat } = this.options;
     const quality = this.state === 'good' ? confidence : Math.min(confidence, POOR_QUALITY);
-    const beat = this.beats.at(sampleClock.timeOf(sample), sample, sampleClock.timeOf(decidedAtSample), quality);
+    const found = this.beats.at(sampleClock.timeOf(sample), sample, sampleClock.timeOf(decidedAtSample), quality);
+    // The gate counts the samples that came; the newest of them is the one before `count`.
+    const back = this.count - 1 - (sample - this.skipped);
+    const beat = this.gate instanceof EcgQuality ? { ...found, shape: this.gate.shapeAt(back) } : found;
     this.rate.beat(beat);
     onBeat(beat);
   }

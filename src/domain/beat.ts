@@ -5,6 +5,17 @@ export type BeatClass = 'N' | 'S' | 'V' | 'F' | 'Q';
 
 export type BeatSource = 'ecg' | 'ppg' | 'rr';
 
+/** What the waveform shows at a beat, for rules that must tell a heart from noise; no model and no detector had a say in it. */
+export interface BeatShape {
+  /** Correlation of the waveform around this beat with that around each of the beats before it, the last one first. */
+  readonly alike: readonly number[];
+  /** How far the last four seconds are from a sine wave: VF filter leakage (Kuo and Dillman 1978), 0 for one, 1 for none. */
+  readonly leak: number;
+}
+
+/** How many earlier beats a `BeatShape` compares a beat with. */
+export const SHAPES_COMPARED = 4;
+
 /** One heart beat. */
 export interface Beat {
   /** Stream time of the R peak (or of the pulse's foot, or of the beat the device reported). */
@@ -18,6 +29,8 @@ export interface Beat {
   /** 0 to 1: how far the signal around the beat can be trusted. */
   readonly quality: number;
   readonly source: BeatSource;
+  /** Where an ECG of ours shows it. */
+  readonly shape?: BeatShape | undefined;
 }
 
 /** What the beat model says of a beat: probabilities that sum to 1 and the class they make, offsets included. */

@@ -131,6 +131,13 @@ export class NoiseMeter {
     return true;
   }
 
+  /** The signal between 1 and 20 Hz, `back` samples before the newest; 0 where the window does not reach. */
+  waveAtBack(back: number): number {
+    const { length } = this.wave;
+    if (!(back >= 0 && back < length)) return 0;
+    return this.wave[(this.waveAt - 1 - back + 2 * length) % length]!;
+  }
+
   /** Forget the window: it no longer is what the sensor shows. */
   clear(): void {
     this.blocks = 0;
@@ -193,8 +200,11 @@ export class NoiseMeter {
     this.figures.swing = high - low;
   }
 
-  /** Kuo and Dillman 1978: the mean period from the signal's length of path, then what half a period's shift leaves. */
-  private measureWave(): void {
+  /**
+   * Brings `leak` and `waveHz` alone up to date; needs a full window. Kuo and Dillman 1978: the mean period from the
+   * signal's length of path, then what half a period's shift leaves.
+   */
+  measureWave(): void {
     const { wave, figures } = this;
     const n = wave.length;
     let size = 0;

@@ -1,5 +1,7 @@
+import type { BeatShape } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { Quality, QualityReason, QualityState } from '../domain/quality.js';
+import { Likeness } from './ecg/likeness.js';
 import { NoiseMeter, WINDOW_BLOCKS } from './noise-meter.js';
 
 export interface EcgQualityOptions {
@@ -81,6 +83,7 @@ interface Counts {
  */
 export class EcgQuality {
   private readonly meter: NoiseMeter;
+  private readonly likeness: Likeness;
   private readonly blockSamples: number;
   private readonly counts: Counts[] = Array.from({ length: BLOCKS }, emptyCounts);
   private block = 0;
@@ -103,6 +106,7 @@ export class EcgQuality {
 
   constructor(private readonly options: EcgQualityOptions) {
     this.meter = new NoiseMeter(options.rateHz);
+    this.likeness = new Likeness(options.rateHz);
     this.blockSamples = Math.max(1, Math.round((options.rateHz * BLOCK_MS) / 1000));
   }
 
@@ -138,6 +142,14 @@ export class EcgQuality {
     this.speak(tMs);
   }
 
+  /** What the waveform shows at a beat `back` samples before the newest one. To be asked once for each beat, in order. */
+  shapeAt(back: number): BeatShape {
+    const alike = this.likeness.take((offset) => this.meter.waveAtBack(back - offset));
+    if (this.meter.blocks < WINDOW_BLOCKS) return { alike, leak: 1 };
+    this.meter.measureWave();
+    return { alike, leak: this.meter.figures.leak };
+  }
+
   /** Time passes, with or without samples. */
   tick(tMs: StreamMs): void {
     if (this.state === 'none' || !this.touching || tMs - this.lastMs <= SILENT_MS) return;
@@ -147,6 +159,7 @@ export class EcgQuality {
 
   private restart(): void {
     this.meter.clear();
+    this.likeness.forget();
     for (const counts of this.counts) clearCounts(counts);
     this.block = 0;
     this.filledBlocks = 0;

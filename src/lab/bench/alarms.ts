@@ -2,17 +2,18 @@
  * What the alarms are worth: `npm run bench:alarms [-- --databases mitdb,svdb --workers 2 --out FILE]`. Every public
  * recording on this machine goes through `slothd replay` with the shipped models and settings; every health alert is
  * held against the reference annotations. Then the time to alarm, on simulated hearts and on splices of real records.
+ * A run that was cut short goes on with `--resume`; so one can also add database after database.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type AlertKind, HEALTH_KINDS } from '../../domain/alert.js';
-import { type DelayRow, timeToAlarm } from './alarms/delays.js';
+import { timeToAlarm } from './alarms/delays.js';
+import { Journal } from './alarms/journal.js';
 import { play } from './alarms/play.js';
 import { DATABASES, type Task, tasksOf } from './alarms/records.js';
-import { addCounts, judge, type KindCount, type KindTable, type WrongAlert } from './alarms/score.js';
+import { report, round } from './alarms/report.js';
+import { judge, type KindTable } from './alarms/score.js';
 
 const { values: flags } = parseArgs({
   options: {
@@ -21,6 +22,8 @@ const { values: flags } = parseArgs({
     /** Only every nth record: a pilot. */
     every: { type: 'string', default: '1' },
     'no-delays': { type: 'boolean', default: false },
+    /** Goes on where a former run stopped; records that it has judged are not played again, but are in the report. */
+    resume: { type: 'boolean', default: false },
     out: { type: 'string', default: 'bench/results/alarms.json' },
   },
 });
@@ -28,16 +31,6 @@ const { values: flags } = parseArgs({
 /** Short records share a process: starting one costs more than they do. */
 const BATCH_S = 3600;
 const MOST_PER_BATCH = 60;
-
-interface DatabaseResult {
-  hours: number;
-  records: number;
-  normalHours: number;
-  normalRecords: number;
-  /** Health alerts on records of normal rhythm that the reference contradicts, by kind. */
-  readonly normalWrong: Partial<Record<AlertKind, number>>;
-  readonly kinds: KindTable;
-}
 
 function batches(tasks: readonly Task[]): Task[][] {
   const out: Task[][] = [];
@@ -58,10 +51,16 @@ function batches(tasks: readonly Task[]): Task[][] {
   return out;
 }
 
-const results = new Map<string, DatabaseResult>();
-const wrongAlerts: WrongAlert[] = [];
+function openJournal(): Journal {
+  try {
+    return Journal.open(`.slothd/bench-alarms/${flags.out.replace(/\W+/g, '-')}.jsonl`, flags.resume);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(1);
+  }
+}
 
-const round = (value: number, digits = 2) => Math.round(value * 10 ** digits) / 10 ** digits;
+const journal = openJournal();
 const failures: string[] = [];
 
 /** What cannot be played or judged is told at the end; it must not cost the hours before it. */
@@ -73,31 +72,21 @@ async function runBatch(batch: readonly Task[]): Promise<void> {
 
 async function judgeBatch(batch: readonly Task[]): Promise<void> {
   const played = await play(batch.length === 1 ? batch[0]!.args : batch.map(({ args }) => args[0]!));
-  for (const [i, task] of batch.entries()) {
-    const truth = await task.truth();
-    const { alerts } = played[i]!;
-    const health = alerts.filter(({ category }) => category === 'health');
-    const result = results.get(task.database) ?? {
-      hours: 0,
-      records: 0,
-      normalHours: 0,
-      normalRecords: 0,
-      normalWrong: {},
-      kinds: {},
-    };
-    results.set(task.database, result);
-    const wrong = judge(result.kinds, truth, health);
-    result.hours += truth.hours;
-    result.records++;
-    if (truth.normal) {
-      result.normalHours += truth.hours;
-      result.normalRecords++;
-      for (const { kind } of wrong) result.normalWrong[kind] = (result.normalWrong[kind] ?? 0) + 1;
-    }
-    for (const { kind, onsetS, raisedS, values } of wrong) {
-      wrongAlerts.push({ database: task.database, record: task.record, kind, onsetS, raisedS, values });
-      process.stderr.write(`  false: ${task.database} ${task.record} ${kind} at ${round(onsetS, 1)} s\n`);
-    }
+  for (const [i, { database, record, truth: truthOf }] of batch.entries()) {
+    const truth = await truthOf();
+    const kinds: KindTable = {};
+    const health = played[i]!.alerts.filter(({ category }) => category === 'health');
+    const wrong = judge(kinds, truth, health).map(({ kind, onsetS, raisedS, values }) => ({
+      database,
+      record,
+      kind,
+      onsetS,
+      raisedS,
+      values,
+    }));
+    for (const { kind, onsetS } of wrong)
+      process.stderr.write(`  false: ${database} ${record} ${kind} at ${round(onsetS, 1)} s\n`);
+    journal.add({ database, record, hours: truth.hours, normal: truth.normal, kinds, wrong });
   }
 }
 
@@ -109,8 +98,12 @@ for (const name of names) {
   }
 }
 const { tasks: all, missing } = tasksOf(names);
-const tasks = all.filter((_, i) => i % Number(flags.every) === 0);
+const tasks = all
+  .filter((_, i) => i % Number(flags.every) === 0)
+  .filter(({ database, record }) => !journal.has(database, record));
 if (missing.length > 0) process.stderr.write(`not on this machine (slothd data get NAME): ${missing.join(', ')}\n`);
+if (journal.results.length > 0) process.stderr.write(`${journal.results.length} records are already judged\n`);
+
 const started = performance.now();
 const totalS = tasks.reduce((sum, { guessS }) => sum + guessS, 0);
 let doneS = 0;
@@ -121,9 +114,10 @@ function progress(text: string): void {
     `${Math.round((100 * doneS) / totalS)} %, ${minutes.toFixed(1)} min${Number.isNaN(left) ? '' : `, about ${left.toFixed(0)} min left`}  ${text}\n`,
   );
 }
+if (!flags['no-delays'] && journal.delays === null)
+  journal.setDelays(await timeToAlarm((text) => process.stderr.write(`${text}\n`)));
 // The longest first, so that no worker is left with a day when the others are done.
 const queue = batches(tasks).sort((a, b) => b[0]!.guessS - a[0]!.guessS);
-const delays: DelayRow[] = flags['no-delays'] ? [] : await timeToAlarm((text) => process.stderr.write(`${text}\n`));
 let next = 0;
 await Promise.all(
   Array.from({ length: Number(flags.workers) }, async () => {
@@ -136,155 +130,11 @@ await Promise.all(
   }),
 );
 
-// --- what came of it ---
-
-const quantile = (values: readonly number[], share: number) =>
-  values.length === 0
-    ? null
-    : round([...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(share * values.length))]!, 1);
-const shown = (count: KindCount) => ({
-  alerts: count.alerts,
-  right: count.right,
-  wrong: count.wrong,
-  unjudged: count.unjudged,
-  episodes: count.episodes,
-  found: count.found,
-  foundOrGraver: count.foundOrGraver,
-  delayMedianS: quantile(count.delaysS, 0.5),
-  delayP90S: quantile(count.delaysS, 0.9),
-});
-const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
-  const lines = [head, ...rows].map((row) => row.map(String));
-  const widths = head.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
-  for (const line of lines) {
-    process.stdout.write(
-      `${line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')}\n`,
-    );
-  }
-  process.stdout.write('\n');
-}
-
-const order = [...results].sort(([a], [b]) => a.localeCompare(b));
-const normalHours = sum(order.map(([, { normalHours: hours }]) => hours));
-const normalWrong = sum(order.flatMap(([, result]) => Object.values(result.normalWrong)));
-process.stdout.write('\nFalse health alerts on records of normal rhythm\n');
-table(
-  ['database', 'records', 'hours', 'false', 'per 24 h', 'kinds'],
-  [
-    ...order
-      .filter(([, { normalRecords }]) => normalRecords > 0)
-      .map(([name, r]) => {
-        const wrong = sum(Object.values(r.normalWrong));
-        const kinds = Object.entries(r.normalWrong).map(([kind, n]) => `${kind} ${n}`);
-        return [
-          name,
-          r.normalRecords,
-          round(r.normalHours, 1),
-          wrong,
-          round((24 * wrong) / r.normalHours),
-          kinds.join(', '),
-        ];
-      }),
-    [
-      'all',
-      sum(order.map(([, r]) => r.normalRecords)),
-      round(normalHours, 1),
-      normalWrong,
-      round((24 * normalWrong) / normalHours, 3),
-      '',
-    ],
-  ],
-);
-process.stdout.write(
-  'All records, by kind (right and false: by the reference; found+: by this kind or a graver one)\n',
-);
-const totals: KindTable = {};
-for (const [, { kinds }] of order) addCounts(totals, kinds);
-const kindRows = [...order.map(([name, { kinds }]) => [name, kinds] as const), ['all', totals] as const].flatMap(
-  ([name, kinds]) =>
-    HEALTH_KINDS.flatMap((kind) => {
-      const count = kinds[kind];
-      if (!count) return [];
-      const c = shown(count);
-      const se = (n: number) => (c.episodes === 0 ? '-' : `${round((100 * n) / c.episodes, 1)} %`);
-      return [
-        [
-          name,
-          kind,
-          c.alerts,
-          c.right,
-          c.wrong,
-          c.unjudged,
-          c.episodes,
-          se(c.found),
-          se(c.foundOrGraver),
-          c.delayMedianS ?? '-',
-          c.delayP90S ?? '-',
-        ],
-      ];
-    }),
-);
-table(
-  ['database', 'kind', 'alerts', 'right', 'false', 'unjudged', 'episodes', 'found', 'found+', 'delay s', 'p90 s'],
-  kindRows,
-);
-process.stdout.write('Time to alarm\n');
-table(
-  ['what', 'trials', 'alarmed', 'mean s', 'worst s', 'target s', 'as'],
-  delays.map((d) => [d.what, d.trials, d.alarmed, d.meanS ?? '-', d.worstS ?? '-', d.targetS, JSON.stringify(d.kinds)]),
-);
-const trained = ['beat-ecg', 'rhythm-rr', 'vf-ecg', 'anomaly-rr'].flatMap((model) => {
-  try {
-    const file = fileURLToPath(new URL(`../../../models/${model}/manifest.json`, import.meta.url));
-    const { training } = JSON.parse(readFileSync(file, 'utf8')) as {
-      training?: { data?: string; trainedOn?: string[] };
-    };
-    const databases = [...new Set((training?.trainedOn ?? []).map((record) => record.split('/')[0]!))];
-    return [{ model, data: training?.data ?? '', databases }];
-  } catch {
-    return [];
-  }
-});
-process.stdout.write('Trained on (figures on these databases are not of unseen people)\n');
-for (const { model, data } of trained) process.stdout.write(`  ${model}: ${data}\n`);
-process.stdout.write(
-  '  beat detector (weights in src/signal/ecg): mitdb, all records; see npm run bench:beats for folds\n',
-);
-if (wrongAlerts.length > 0) process.stdout.write('\nFalse alerts\n');
-for (const w of wrongAlerts) {
-  process.stdout.write(
-    `  ${w.database} ${w.record} ${w.kind} onset ${round(w.onsetS, 1)} raised ${round(w.raisedS, 1)} ${JSON.stringify(w.values)}\n`,
-  );
-}
-for (const failure of failures) process.stdout.write(`not judged: ${failure}\n`);
+const available: Record<string, number> = {};
+for (const { database } of tasksOf(Object.keys(DATABASES)).tasks) available[database] = (available[database] ?? 0) + 1;
+const body = report({ results: journal.results, delays: journal.delays ?? [], failures, available });
 mkdirSync(dirname(flags.out), { recursive: true });
-const report = {
-  name: 'alarms',
-  date: new Date().toISOString().slice(0, 10),
-  node: process.version,
-  everyNth: Number(flags.every),
-  missing,
-  failures,
-  trained,
-  normal: {
-    hours: round(normalHours, 1),
-    falseAlerts: normalWrong,
-    per24h: round((24 * normalWrong) / normalHours, 3),
-  },
-  databases: Object.fromEntries(
-    order.map(([name, { kinds, hours, normalHours: hoursNormal, ...rest }]) => [
-      name,
-      {
-        ...rest,
-        hours: round(hours, 1),
-        normalHours: round(hoursNormal, 1),
-        kinds: Object.fromEntries(Object.entries(kinds).map(([kind, count]) => [kind, shown(count)])),
-      },
-    ]),
-  ),
-  timeToAlarm: delays,
-  wrongAlerts,
-};
-writeFileSync(flags.out, `${JSON.stringify(report, null, 2)}\n`);
+const head = { name: 'alarms', date: new Date().toISOString().slice(0, 10), node: process.version };
+const whole = { ...head, missing, failures, ...body };
+writeFileSync(flags.out, `${JSON.stringify(whole, null, 2)}\n`);
 process.stdout.write(`written to ${flags.out}, ${round((performance.now() - started) / 60_000, 1)} min\n`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Beat } from '../../../src/domain/beat.js';
+import type { Beat, BeatShape } from '../../../src/domain/beat.js';
 import { Bench, scoresOf, settingsWith } from '../bench.js';
 
 const V = { beatClass: 'V' } as const;
@@ -42,6 +42,28 @@ describe('ventricular-tachycardia', () => {
     const unknown = new Bench().start().run(20_000, 75).beats(4, 150, V).beat(400, { beatClass: null });
     unknown.beats(4, 150, V).run(20_000, 75);
     expect(unknown.of('ventricular-tachycardia')).toEqual([]);
+  });
+
+  it('does not take noise for a run when detector and model do: the waveform must repeat itself or come near a sine', () => {
+    const raised = (shape: (beat: number) => BeatShape) => {
+      const bench = new Bench().start().run(20_000, 75);
+      for (let i = 0; i < 8; i++) {
+        bench.wait(400);
+        const tMs = bench.nowMs;
+        bench.engine.beat({ tMs, sample: -1, rrMs: 400, decidedAtMs: tMs, quality: 1, source: 'ecg', shape: shape(i) });
+        bench.engine.scores({ tMs } as Beat, scoresOf('V'));
+      }
+      return bench.news('ventricular-tachycardia').length;
+    };
+    // Electrode motion (nstdb): now and then two waves are alike, most are not, and it is far from a sine.
+    expect(raised((i) => ({ alike: [0.5, i % 2 ? 0.95 : 0.3, 0.7, 0.6], leak: 0.74 }))).toBe(0);
+    // One origin: each beat repeats the others, one odd pair (a fusion beat) among them or not.
+    expect(raised(() => ({ alike: [0.98, 0.97, 0.96, 0.95], leak: 0.74 }))).toBe(1);
+    expect(raised((i) => ({ alike: i === 4 ? [0.2, 0.2, 0.2, 0.2] : [0.98, 0.97, 0.96, 0.95], leak: 0.74 }))).toBe(1);
+    // The shape turns, the wave goes on: torsades.
+    expect(raised(() => ({ alike: [0.4, -0.2, 0.1, 0.3], leak: 0.35 }))).toBe(1);
+    // Just after a gap nothing is known to be alike.
+    expect(raised(() => ({ alike: [], leak: 0.74 }))).toBe(0);
   });
 
   it('is found whatever the order of the answers', () => {
