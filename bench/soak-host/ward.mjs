@@ -49,6 +49,8 @@ export class Ward {
   #playing = true;
   /** Straps whose last line with a meaning was that of a `new`. */
   #open = new Array(STRAPS).fill(false);
+  /** Those that have raised any: a run of two rounds shall say something, too. */
+  #alarmed = new Set();
   #strapsDone = null;
 
   static async start({ folder, name, brokerUrl, seed, seconds }) {
@@ -211,10 +213,11 @@ export class Ward {
       .sort((a, b) => a.dueMs - b.dueMs);
     const beginMs = performance.now();
     for (const { dueMs, bytes, event, strap } of schedule) {
-      if (!this.#playing && !this.#open.includes(true)) return;
+      if (!this.#playing && !this.#open.includes(true) && this.#alarmed.size === STRAPS) return;
       await sleep(Math.max(0, dueMs - (performance.now() - beginMs)));
       if (event) {
         this.#open[strap] = event === 'new';
+        this.#alarmed.add(strap);
         // Noted before the write: the answer may be here before the write returns.
         this.expected[strap].push({ event, writtenMs: performance.now() });
       }
