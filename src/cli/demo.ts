@@ -11,11 +11,11 @@ import { systemClock, systemTimers } from '../daemon/system-clock.js';
 import type { FormatOptions } from '../domain/reading.js';
 import { builtInScenario } from '../simulator/scenario.js';
 import { SimulatedSensor } from '../simulator/sensor.js';
-import { VirtualPort } from '../simulator/virtual-port.js';
 import { positive } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
 import { startBroker } from './demo/broker.js';
 import { OnsetBook } from './demo/onsets.js';
+import { openDemoPort } from './demo/port.js';
 import { scaledTime } from './demo/scaled-time.js';
 import { Screen } from './demo/screen.js';
 import { untilSignal } from './run.js';
@@ -57,6 +57,16 @@ export function demoCommand(): Command {
 }
 
 async function demo(options: DemoOptions): Promise<void> {
+  // The newest first, also when something fails half-way: an open port would keep the process alive for ever.
+  const undo: (() => unknown)[] = [];
+  try {
+    await play(options, undo);
+  } finally {
+    for (const end of undo.reverse()) await end();
+  }
+}
+
+async function play(options: DemoOptions, undo: (() => unknown)[]): Promise<void> {
   const screen = new Screen(process.stdout, Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb');
   const scenario = builtInScenario(options.scenario);
   if (!scenario) throw new UsageError(`no scenario '${options.scenario}'`);
@@ -64,14 +74,17 @@ async function demo(options: DemoOptions): Promise<void> {
   const formatOptions: FormatOptions = board === undefined ? {} : { board };
   const format = chosenFormat(options.format, formatOptions);
   const stateDir = await mkdtemp(join(tmpdir(), 'slothd-demo-'));
+  undo.push(() => rm(stateDir, { recursive: true, force: true }));
   const broker = await startBroker(options.brokerPort);
-  const port = await VirtualPort.open();
+  undo.push(() => broker.close());
+  const port = await openDemoPort();
+  undo.push(() => port.close());
   const time = scaledTime(systemClock, systemTimers, options.speed);
   // As a file would be read, so that SLOTHD_CONFIG_... works here too: another runtime, longer deadlines.
   const settings = {
     node: 'demo',
     stateDir,
-    sensors: [{ name: SENSOR, format: format.id, options: formatOptions, link: { type: 'serial', path: port.path } }],
+    sensors: [{ name: SENSOR, format: format.id, options: formatOptions, link: port.link }],
     // The scenario is too short for the usual two minutes without fibrillation.
     alarms: { 'atrial-fibrillation': { clearMs: 30_000 } },
     mqtt: { url: broker.url },
@@ -97,11 +110,14 @@ async function demo(options: DemoOptions): Promise<void> {
   });
 
   await daemon.start();
+  undo.push(() => daemon.stop());
   const watcher = await connectAsync(broker.url, { clientId: 'slothd-demo-watcher' });
+  undo.push(() => watcher.endAsync());
   watcher.on('message', (_topic, payload) => showAlert(screen, onsets, payload, time.monotonicMs(), startedMs));
   await watcher.subscribeAsync(`slothd/${config.node}/+/alert`, { qos: 1 });
 
-  screen.line(`slothd ${VERSION} demo: a simulated heart on ${port.path} (${format.title}); not a medical device`);
+  screen.line(`slothd ${VERSION} demo: a simulated heart on ${port.place} (${format.title}); not a medical device`);
+  if (port.note) screen.line(`no serial port, but TCP: ${port.note}`);
   screen.line(`dashboard  ${daemon.dashboardUrl}`);
   screen.line(`broker     ${broker.url}   try: mosquitto_sub -p ${broker.port} -t 'slothd/#' -v`);
   screen.line('Ctrl-C ends it.');
@@ -121,11 +137,6 @@ async function demo(options: DemoOptions): Promise<void> {
   clearInterval(showing);
   screen.end();
   heart.stop();
-  await watcher.endAsync();
-  await daemon.stop();
-  port.close();
-  await broker.close();
-  await rm(stateDir, { recursive: true, force: true });
   screen.line(why === 'end' ? 'the end of the demo' : 'stopped');
 }
 

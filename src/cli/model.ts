@@ -32,7 +32,7 @@ export function modelCommand(): Command {
   command
     .command('verify')
     .description('Check every hash, then load each variant in the model host and compare it with its golden vectors.')
-    .argument('<bundle>', 'folder, or name of a shipped or installed model')
+    .argument('[bundle...]', 'folders, or names of shipped or installed models; all shipped ones where left out')
     .addOption(runtimeOption())
     .action(verify);
   command
@@ -105,8 +105,20 @@ function runtimeOption(): Option {
   return new Option('--runtime <runtime>', 'only on this runtime').choices(['native', 'wasm']);
 }
 
-async function verify(name: string, { runtime }: { runtime?: Runtime }): Promise<void> {
-  const dir = await bundleFolder(name);
+async function verify(names: readonly string[], { runtime }: { runtime?: Runtime }): Promise<void> {
+  const bundles = names.length > 0 ? names : await shippedModels();
+  const bad: string[] = [];
+  for (const name of bundles) {
+    if (bundles.length > 1) process.stdout.write(`${name}\n`);
+    const dir = await bundleFolder(name);
+    const { failed, of } = await verifyBundle(dir, runtime, bundles.length > 1 ? '  ' : '');
+    if (failed > 0) bad.push(`${failed} of ${of} variants of ${dir} must not be used here`);
+  }
+  if (bad.length > 0) throw new UsageError(bad.join('; '));
+}
+
+/** Loads every variant in a model host of its own and prints the verdict. */
+async function verifyBundle(dir: string, runtime: Runtime | undefined, indent: string) {
   const { manifest } = await loadBundle(dir);
   let failed = 0;
   for (const { id } of manifest.variants) {
@@ -125,17 +137,20 @@ async function verify(name: string, { runtime }: { runtime?: Runtime }): Promise
     await runner.stop();
     if (state !== 'ready') failed++;
     const verdict = state === 'ready' ? `good (${used})${note ? `: ${note}` : ''}` : `refused: ${reason}`;
-    process.stdout.write(`${id.padEnd(14)} ${verdict}\n`);
+    process.stdout.write(`${indent}${id.padEnd(14)} ${verdict}\n`);
   }
-  if (failed > 0)
-    throw new UsageError(`${failed} of ${manifest.variants.length} variants of ${dir} must not be used here`);
+  return { failed, of: manifest.variants.length };
+}
+
+async function shippedModels(): Promise<string[]> {
+  return (await readdir(SHIPPED_MODELS)).sort();
 }
 
 async function bench(
   names: readonly string[],
   { runtime, ms, json }: { runtime?: Runtime; ms: number; json?: boolean },
 ): Promise<void> {
-  const bundles = names.length > 0 ? names : (await readdir(SHIPPED_MODELS)).sort();
+  const bundles = names.length > 0 ? names : await shippedModels();
   const options = { runtimes: runtime ? [runtime] : (['native', 'wasm'] as const), timeMs: ms };
   const rows: BenchRow[] = [];
   if (!json) process.stdout.write(`${benchHeader()}\n`);

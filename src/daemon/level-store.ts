@@ -9,6 +9,11 @@ import { createMemoryStore } from './memory-store.js';
 /** The log methods used here; pino's logger is one. */
 export type StoreLog = Pick<Logger, 'info' | 'warn' | 'error'>;
 
+/** Two daemons on one state folder: somebody has to stop one of them. */
+export class StoreInUseError extends Error {
+  override readonly name = 'StoreInUseError';
+}
+
 /** Folders of unreadable stores kept for a person to look at; older ones are removed so that a bad card does not fill. */
 const KEPT_ASIDE = 3;
 
@@ -27,7 +32,7 @@ export interface DurableStore extends KeyValueStore {
  * Opens the store in folder `dir` (made where missing). Never fails for what is on the disk: a damaged store is
  * repaired; one beyond repair is moved to `<dir>.corrupt-N` and a fresh one begun; a folder that cannot be written at all
  * gives a store in memory. Each of these is logged as an error.
- * @throws Error only where another process has the store open: two daemons on one state folder are a mistake to stop at.
+ * @throws StoreInUseError only where another process has the store open: two daemons on one state folder are a mistake to stop at.
  */
 export async function openLevelStore(dir: string, log: StoreLog): Promise<DurableStore> {
   try {
@@ -81,9 +86,12 @@ async function tryOpen(dir: string): Promise<Opened> {
     await db.close().catch(() => undefined);
     const cause = causeOf(error);
     if (cause.code === 'LEVEL_LOCKED') {
-      throw new Error(`the state folder ${dir} is in use by another slothd; stop it or set another stateDir`, {
-        cause: error,
-      });
+      throw new StoreInUseError(
+        `the state folder ${dir} is in use by another slothd; stop it or set another stateDir`,
+        {
+          cause: error,
+        },
+      );
     }
     return { error: cause };
   }

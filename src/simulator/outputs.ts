@@ -51,7 +51,7 @@ export async function openSerial(path: string, serial: SerialSettings, onLost: (
 }
 
 /** A TCP server that sends the bytes to everyone who connects, as ser2net does. Port 0 takes a free one. */
-export async function openTcp(host: string, tcpPort: number): Promise<Output> {
+export async function openTcp(host: string, tcpPort: number): Promise<Output & { readonly port: number }> {
   const clients = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     clients.add(socket);
@@ -68,6 +68,7 @@ export async function openTcp(host: string, tcpPort: number): Promise<Output> {
   const { port } = server.address() as net.AddressInfo;
   return {
     place: `tcp ${host}:${port}`,
+    port,
     link: `{ type: tcp, host: ${host}, port: ${port} }`,
     write: (bytes) => {
       for (const socket of clients) if (socket.writableLength < MOST_BEHIND) socket.write(bytes);

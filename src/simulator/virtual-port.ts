@@ -196,7 +196,9 @@ function loadPty(): NativePty {
     };
     return requireBinary('pty.node');
   } catch (error) {
-    throw new Error(`no virtual serial ports on this machine (${(error as Error).message}); use TCP instead`);
+    // Its first line alone: what follows is advice about an install of its own.
+    const [why] = (error as Error).message.split('\n');
+    throw new Error(`no virtual serial ports here (${why}); use TCP instead`);
   }
 }
 

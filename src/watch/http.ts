@@ -59,16 +59,23 @@ const MIN_GZIP_BYTES = 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
+/** The server cannot listen as the config says; the message tells what to change. */
+export class WebServerError extends Error {
+  override readonly name = 'WebServerError';
+}
+
 /** Health, metrics, live events, the dashboard and its buttons on one small server. */
 export class WebServer {
   readonly events = new EventStream();
   private readonly server: Server;
   private readonly guard: HttpGuard;
 
-  /** @throws Error where it would be open to the network without a token */
+  /** @throws WebServerError where it would be open to the network without a token */
   constructor(private readonly options: WebServerOptions) {
     if (!isLoopback(options.host) && !options.token) {
-      throw new Error(`http.host ${options.host} is open to the network: set http.tokenFile, or listen on 127.0.0.1`);
+      throw new WebServerError(
+        `http.host ${options.host} is open to the network: set http.tokenFile, or listen on 127.0.0.1`,
+      );
     }
     this.guard = new HttpGuard(options.host, options.token);
     this.server = createServer((request, response) => {
@@ -82,22 +89,34 @@ export class WebServer {
     this.server.maxConnections = 256;
   }
 
-  /** @returns the URL it listens on */
+  /**
+   * @returns the URL it listens on
+   * @throws WebServerError where that is not possible
+   */
   listen(): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          error.code === 'EADDRINUSE'
-            ? new Error(`http port ${this.options.port} is taken: set http.port to a free one (0 takes any)`)
-            : error,
-        ),
-      );
+      this.server.once('error', (error: NodeJS.ErrnoException) => reject(new WebServerError(this.cannotListen(error))));
       this.server.listen(this.options.port, this.options.host, () => {
         const { port } = this.server.address() as AddressInfo;
         const host = isIP(this.options.host) === 6 ? `[${this.options.host}]` : this.options.host;
         resolve(`http://${host}:${port}/`);
       });
     });
+  }
+
+  private cannotListen({ code, message }: NodeJS.ErrnoException): string {
+    const { host, port } = this.options;
+    switch (code) {
+      case 'EADDRINUSE':
+        return `http port ${port} is taken: set http.port to a free one (0 takes any)`;
+      case 'EADDRNOTAVAIL':
+      case 'ENOTFOUND':
+        return `http.host ${host} is no address of this machine: set it to one that is, such as 127.0.0.1`;
+      case 'EACCES':
+        return `http port ${port} needs rights that slothd does not have: set http.port to 1024 or more`;
+      default:
+        return `http cannot listen on ${host} port ${port}: ${message}`;
+    }
   }
 
   async close(): Promise<void> {

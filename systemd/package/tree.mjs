@@ -45,6 +45,9 @@ export async function stageTree({ root, tree, modules, arch, version, epoch, cac
   copy('models', `${LIB}/models`);
   copy('package.json', `${LIB}/package.json`);
   copy('config', `${LIB}/config`);
+  // The dashboard is not compiled, and links to two pages of the docs, which /usr/share/doc may lack.
+  for (const path of ['src/watch/dashboard/page', 'docs/dashboards.md', 'docs/latency.md'])
+    copy(path, `${LIB}/${path}`);
   stageModules(modules, at(`${LIB}/node_modules`), target, lock, cache);
   mkdirSync(at(`${LIB}/runtime`), { recursive: true });
   copyFileSync(join(node, 'bin/node'), at(`${LIB}/runtime/node`));

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import mqtt from 'mqtt';
 import { expect, it } from 'vitest';
 import { slothd, startSlothd, untilSays } from './support/cli.js';
@@ -58,3 +60,13 @@ it('shows an alert to whoever subscribes, serves the dashboard, and Ctrl-C ends 
   await new Promise<void>((resolve) => refused.once('error', () => resolve()));
   await refused.endAsync(true);
 }, 60_000);
+
+it('says in one line what is in its way, ends at once, and its ports are free again', async () => {
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  const { code, err } = await slothd('demo', '--broker-port', '0', '--http-port', String(port));
+  taken.close();
+  expect(err).toBe(`slothd: http port ${port} is taken: set http.port to a free one (0 takes any)\n`);
+  expect(code).toBe(1);
+});

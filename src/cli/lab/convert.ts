@@ -79,12 +79,14 @@ export function convertCommand(): Command {
 
 async function convert(path: string, options: ConvertArguments): Promise<void> {
   const lab = await load();
-  const [{ UnsupportedLayerError }, { ExportRefusedError }, { CalibrationError, QuantizationError }] =
-    await Promise.all([
-      import('../../lab/onnx/index.js'),
-      import('../../lab/export/index.js'),
-      import('../../lab/quantize/index.js'),
-    ]);
+  const [{ UnsupportedLayerError }, { ExportRefusedError }, { CalibrationError, QuantizationError }] = await labImport(
+    () =>
+      Promise.all([
+        import('../../lab/onnx/index.js'),
+        import('../../lab/export/index.js'),
+        import('../../lab/quantize/index.js'),
+      ]),
+  );
   const bar = new ProgressBar();
   const ask = new Questions();
   try {
