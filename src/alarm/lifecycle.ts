@@ -189,7 +189,7 @@ export class Lifecycle {
       if (slot.standing) this.close(slot, 'subsumed', { by: higher.rule.kind });
       return;
     }
-    const usable = this.has(rule.needs);
+    const usable = this.has(rule.needs) || (rule.seesThrough?.(view) ?? false);
     const state = usable ? rule.state(view) : 'blind';
     if (state !== 'blind') slot.blindSinceMs = null;
     if (state !== 'absent') slot.absentSinceMs = null;

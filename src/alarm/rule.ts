@@ -36,6 +36,8 @@ export interface Rule {
   readonly kind: AlertKind;
   /** A rule is not asked while what it needs is missing: good signal, or any signal from a sensor on the body. */
   readonly needs: 'good-signal' | 'contact' | 'nothing';
+  /** Asked while the signal is not good: true where the rule has evidence that doubtful signal does not touch. */
+  seesThrough?(view: AlarmView): boolean;
   /** How long the rule must say `absent` before its alert ends. */
   readonly clearMs: number;
   /** A beat, after it entered `view.beats`. */

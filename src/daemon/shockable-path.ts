@@ -46,7 +46,7 @@ export class ShockablePath {
       rateHz,
       preprocessing: model.preprocessing,
       everyS: EVERY_S,
-      onWindow: (inputs, endSample, peakHz) => this.ask(inputs, endSample, peakHz),
+      onWindow: (inputs, endSample, peakHz, heightShare) => this.ask(inputs, endSample, peakHz, heightShare),
     });
   }
 
@@ -68,7 +68,7 @@ export class ShockablePath {
     return this.answers.settled();
   }
 
-  private ask(inputs: readonly Float32Array[], endSample: number, peakHz: number): void {
+  private ask(inputs: readonly Float32Array[], endSample: number, peakHz: number, heightShare: number): void {
     const { model, timeOf, touching, causeMs } = this.options;
     if (!touching()) return;
     const tMs = timeOf(endSample + this.skipped);
@@ -81,7 +81,8 @@ export class ShockablePath {
       const logits = await answer;
       if (!logits) return;
       const scores = shockableScores(logits, model.logitOffsets);
-      this.options.onVerdict({ tMs, windowStartMs: tMs - WINDOW_MS, scores, ratePerMinute: 60 * peakHz }, cause);
+      const windowStartMs = tMs - WINDOW_MS;
+      this.options.onVerdict({ tMs, windowStartMs, scores, ratePerMinute: 60 * peakHz, heightShare }, cause);
     });
   }
 }

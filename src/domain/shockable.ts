@@ -9,4 +9,6 @@ export interface ShockableVerdict {
   readonly scores: Readonly<Record<'other' | 'vt' | 'vf', number>>;
   /** Where the window's spectrum peaks, per minute: the rate of a tachycardia or flutter. */
   readonly ratePerMinute: number;
+  /** How high the window is drawn, as a share of this sensor's usual height; left out where that is not known. */
+  readonly heightShare?: number;
 }

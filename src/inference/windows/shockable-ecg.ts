@@ -86,8 +86,9 @@ export interface ShockableWindowsOptions {
    * A window's inputs, in buffers that are used again: copy what is to be kept.
    * @param endSample samples pushed up to its end
    * @param peakHz where its spectrum peaks
+   * @param heightShare how high it is drawn, of this sensor's usual height
    */
-  onWindow(inputs: readonly [Float32Array, Float32Array], endSample: number, peakHz: number): void;
+  onWindow(inputs: readonly [Float32Array, Float32Array], endSample: number, peakHz: number, heightShare: number): void;
 }
 
 /**
@@ -131,7 +132,7 @@ export class ShockableWindows {
     for (let i = 0; i < SHOCKABLE_SAMPLES; i++) this.ordered[i] = this.ring[(oldest + i) % SHOCKABLE_SAMPLES]!;
     const usual = this.height.push(this.ordered);
     const inputs = this.inputs.write(this.ordered, usual);
-    this.options.onWindow(inputs, this.pushed, this.inputs.peakHz);
+    this.options.onWindow(inputs, this.pushed, this.inputs.peakHz, this.height.share);
   }
 }
 
@@ -171,12 +172,15 @@ export class ShockableSignal {
  * storms hardly move it, so both are still seen against what was there before.
  */
 export class UsualHeight {
+  /** The last window's height as a share of the usual one; 1 before the first. */
+  share = 1;
   private usual = 0;
 
   /** Takes a window of 4 s in and gives the usual height, this window counted. */
   push(window: ArrayLike<number>): number {
     const height = heightOf(window);
     if (this.usual === 0) this.usual = height;
+    this.share = this.usual > 0 ? height / this.usual : 1;
     if (!(height > 0)) return this.usual;
     const ratio = height / this.usual;
     const { windows, louder, quieter, muchLouder, muchQuieter } = USUAL;

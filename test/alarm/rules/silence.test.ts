@@ -1,6 +1,48 @@
 import { describe, expect, it } from 'vitest';
 import { Bench, settingsWith } from '../bench.js';
 
+describe('asystole of a line that falls quiet', () => {
+  /** A look a second at the line's height, over small waves that the detector takes for beats and the gate for noise. */
+  function looks(bench: Bench, seconds: number, heightShare: number, bpm = 110): Bench {
+    for (let i = 0; i < seconds; i++) {
+      bench.run(1000, bpm);
+      const scores = { other: 0.9, vt: 0.05, vf: 0.05 };
+      bench.engine.shockable({
+        ...{ tMs: bench.nowMs, windowStartMs: bench.nowMs - 4000 },
+        ...{ scores, ratePerMinute: 100, heightShare },
+      });
+    }
+    return bench;
+  }
+  const heart = () => looks(new Bench().start(), 30, 1, 70);
+
+  it('is told although small waves are called beats and noise, once, and ends when beats are back', () => {
+    const bench = looks(heart().quality('poor'), 8, 0.1);
+    const [raised] = bench.news('asystole');
+    expect(raised?.values).toMatchObject({ by: 'height' });
+    expect(raised!.raisedMs - raised!.onsetMs).toBeLessThanOrEqual(5_200);
+    looks(bench.quality('good'), 20, 1, 70);
+    expect(bench.news('asystole')).toHaveLength(1);
+    expect(bench.ends('asystole')).toHaveLength(1);
+  });
+
+  it('is none where one look was low, where the line is only smaller, or the sensor off, flat or clipped', () => {
+    const bench = heart();
+    for (let i = 0; i < 10; i++) looks(looks(bench, 1, 0.1), 2, 0.8);
+    looks(bench, 20, 0.3);
+    looks(bench.quality('contact-off'), 10, 0.05);
+    bench.engine.quality({ tMs: bench.nowMs, state: 'poor', reasons: ['flat'] });
+    looks(bench, 10, 0.05);
+    expect(bench.of('asystole')).toEqual([]);
+  });
+
+  it('is none where no heart was seen before: a hum that stops is no heart that stops', () => {
+    const bench = looks(new Bench().start().quality('poor'), 60, 1);
+    looks(bench, 20, 0.05);
+    expect(bench.of('asystole')).toEqual([]);
+  });
+});
+
 describe('asystole', () => {
   it('comes within 4.3 s of the last beat, with the onset at that beat, and not before 4 s', () => {
     for (let phase = 0; phase < 100; phase += 7) {
