@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { keepHeapSmall } from './cli/run/small-heap.js';
 import { UsageError } from './cli/usage-error.js';
 import { VERBS } from './cli/verbs.js';
 import { VERSION } from './cli/version.js';
@@ -14,6 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError('(slothd --help lists the verbs; slothd VERB --help its options)');
   const wanted = argv.find((word) => !word.startsWith('-'));
+  if (wanted === 'run') keepHeapSmall();
   for (const [name, does, load] of VERBS) {
     program.addCommand(
       name === wanted ? (await load()).name(name).exitOverride() : new Command(name).description(does),

@@ -28,7 +28,7 @@ export function spawnHost(entry: string = HOST_ENTRY): HostChild {
   if (!existsSync(entry)) throw new Error(`the model host is not built: ${entry} is missing (npm run build)`);
   // NODE_OPTIONS is meant for the daemon: a debugger port, for one, cannot be opened twice.
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = spawn(process.execPath, ['--max-old-space-size=128', entry], {
+  const child = spawn(process.execPath, ['--max-old-space-size=128', '--max-semi-space-size=2', entry], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env,
   });
