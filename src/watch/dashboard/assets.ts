@@ -34,6 +34,7 @@ const FILES: Readonly<Record<string, readonly [file: () => string, type: string]
   '/trace.js': [own('trace.js'), SCRIPT],
   '/intervals.js': [own('intervals.js'), SCRIPT],
   '/alerts.js': [own('alerts.js'), SCRIPT],
+  '/kinds.js': [own('kinds.js'), SCRIPT],
   '/latency.js': [own('latency.js'), SCRIPT],
   '/system.js': [own('system.js'), SCRIPT],
   '/docs/dashboards': [doc('dashboards.md'), TEXT],

@@ -1,10 +1,13 @@
 // Alerts: open ones with their evidence and buttons, past ones below.
-import { byId, clockTime, colour, element, fillList, fitCanvas, setText } from './elements.js';
+import { byId, clockTime, colour, element, fillValues, fitCanvas, setText } from './elements.js';
+import { explanation } from './kinds.js';
 
 const rows = new Map();
 const PAST_SHOWN = 100;
 const MINUTES = 30;
-const NAMES = { high: 'high', medium: 'medium', low: 'low' };
+const URGENCY = { high: 0, medium: 1, low: 2 };
+/** Evidence of so many is drawn unasked; with more of them open a page would be pictures alone. */
+const DRAWN_UNASKED = 4;
 
 const words = (text) => text.replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`).replace(/-/g, ' ');
 
@@ -24,9 +27,10 @@ function createRow(alert) {
   root.dataset.kind = alert.kind;
   const head = element('div', 'head');
   const title = element('h3', '', words(alert.kind));
-  const badge = element('span', `badge ${alert.priority}`, NAMES[alert.priority] ?? alert.priority);
+  const badge = element('span', `badge ${alert.priority}`, alert.priority);
   const where = element('span', 'where', alert.sensor);
   head.append(title, badge, where);
+  const meaning = element('p', 'meaning', explanation(alert.kind));
   const times = element('p', 'times');
   const values = element('dl', 'values');
   const buttons = element('div', 'buttons');
@@ -49,8 +53,22 @@ function createRow(alert) {
   picture.setAttribute('aria-label', `evidence of ${words(alert.kind)}`);
   const text = element('p', 'quiet');
   evidence.append(picture, text);
-  root.append(head, times, values, buttons, evidence);
-  const row = { root, times, values, buttons, ack, acknowledged, evidence, picture, text, id: alert.id, shown: null };
+  root.append(head, meaning, times, values, buttons, evidence);
+  const row = {
+    root,
+    alert,
+    badge,
+    times,
+    values,
+    buttons,
+    ack,
+    acknowledged,
+    evidence,
+    picture,
+    text,
+    id: alert.id,
+    shown: null,
+  };
   evidence.addEventListener('toggle', () => evidence.open && showEvidence(row));
   return row;
 }
@@ -63,6 +81,10 @@ function button(text, label) {
 }
 
 function fillRow(row, alert) {
+  // An alert that has lasted may rise.
+  row.badge.className = `badge ${alert.priority}`;
+  setText(row.badge, alert.priority);
+  for (const priority of Object.keys(URGENCY)) row.root.classList.toggle(priority, priority === alert.priority);
   const { onsetAt, raisedAt, endedAt, acknowledgedUntil } = alert;
   const raisedAfter = (Date.parse(raisedAt) - Date.parse(onsetAt)) / 1000;
   const ended = endedAt ? ` · ended ${clockTime(endedAt)}` : '';
@@ -71,7 +93,8 @@ function fillRow(row, alert) {
     `onset ${clockTime(onsetAt)} · raised ${clockTime(raisedAt)}, ${raisedAfter.toFixed(1)} s later${ended}`,
   );
   const model = alert.model ? [['decided by', `${alert.model.name} (${alert.model.precision})`]] : [];
-  fillList(row.values, [
+  row.alert = alert;
+  fillValues(row.values, [
     ...Object.entries(alert.values)
       .filter(([, value]) => value !== '')
       .map(([name, value]) => [words(name), shown(value)]),
@@ -86,14 +109,33 @@ function fillRow(row, alert) {
 const shown = (value) => (typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value));
 
 function place(row, alert) {
-  const list = byId(alert.endedAt ? 'past' : 'active');
-  if (row.root.parentElement !== list) list.prepend(row.root);
-  // Evidence of what is open is drawn unasked; the waveform is not asked for a hundred times.
-  if (!alert.endedAt && !row.shown && alert.category === 'health') row.evidence.open = true;
+  const active = byId('active');
   const past = byId('past');
+  if (alert.endedAt) {
+    if (row.root.parentElement !== past) past.prepend(row.root);
+  } else {
+    sortIn(active, row);
+    // The waveform is not asked for a hundred times.
+    const few = active.querySelectorAll('.evidence[open]').length < DRAWN_UNASKED;
+    if (!row.shown && few && alert.category === 'health') row.evidence.open = true;
+  }
   while (past.children.length > PAST_SHOWN) past.lastChild.remove();
   setText(byId('past-count'), `(${past.children.length})`);
-  byId('quiet').hidden = byId('active').children.length > 0;
+  byId('quiet').hidden = active.children.length > 0;
+}
+
+/** The gravest first, the newest of them first. Moved only where it must be: what has the focus would lose it. */
+function sortIn(list, row) {
+  const order = [...rows.values()].filter((one) => !one.alert.endedAt).sort(byUrgency);
+  const next = order[order.indexOf(row) + 1]?.root ?? null;
+  if (row.root.parentElement !== list || row.root.nextElementSibling !== next)
+    list.insertBefore(row.root, next?.parentElement === list ? next : null);
+}
+
+function byUrgency({ alert: a }, { alert: b }) {
+  return (
+    (URGENCY[a.priority] ?? 1) - (URGENCY[b.priority] ?? 1) || Date.parse(b.raisedAt) - Date.parse(a.raisedAt) || 0
+  );
 }
 
 async function command(verb, alert, pressed) {
@@ -140,6 +182,7 @@ async function showEvidence(row) {
     new ResizeObserver(() => drawEvidence(row)).observe(row.picture);
   } catch {
     row.shown = null;
+    row.picture.hidden = true;
     setText(row.text, 'could not be loaded');
   }
 }

@@ -22,6 +22,17 @@ export function fillList(list, pairs) {
   if (!same) list.replaceChildren(...wanted);
 }
 
+/** Fills a `dl` that runs on like text: each name stays with its value. */
+export function fillValues(list, pairs) {
+  const wanted = pairs.map(([name, value]) => {
+    const pair = element('div');
+    pair.append(element('dt', '', name), element('dd', '', String(value)));
+    return pair;
+  });
+  const same = wanted.length === list.children.length && wanted.every((one, i) => one.isEqualNode(list.children[i]));
+  if (!same) list.replaceChildren(...wanted);
+}
+
 /** Milliseconds as a person reads them. */
 export function duration(ms) {
   if (ms === null || ms === undefined) return '–';
