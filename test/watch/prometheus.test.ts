@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { makeScenario } from '../../src/simulator/scenario.js';
 import { Metrics } from '../../src/watch/metrics.js';
 import { startAedes } from '../delivery/support/brokers.js';
@@ -46,7 +47,28 @@ describe('config for Prometheus and Grafana', () => {
   });
 });
 
+/** config/opentelemetry/collector.yaml: OTLP without an SDK in the daemon. */
+const collector = parse(readFileSync(join(CONFIG, 'opentelemetry/collector.yaml'), 'utf8')) as {
+  receivers: { prometheus: { config: object } };
+  service: { pipelines: Record<string, Record<'receivers' | 'processors' | 'exporters', string[]>> };
+} & Record<string, Record<string, unknown>>;
+
+describe('config for the OpenTelemetry Collector', () => {
+  it('uses what it declares, and declares nothing it does not use', () => {
+    for (const part of ['receivers', 'processors', 'exporters'] as const) {
+      const used = Object.values(collector.service.pipelines).flatMap((pipeline) => pipeline[part]);
+      expect([...used].sort(), part).toEqual(Object.keys(collector[part]!).sort());
+    }
+  });
+});
+
 describe.skipIf(!has)('Prometheus itself', () => {
+  it("accepts the scrape section of the collector's config", () => {
+    const file = join(temporaryFolder(), 'prometheus.yml');
+    writeFileSync(file, stringify(collector.receivers.prometheus.config));
+    expect(promtool('check', 'config', file)).toContain('SUCCESS');
+  });
+
   it('accepts the rules and the example, and the rules pass their tests', () => {
     expect(promtool('check', 'rules', 'slothd.rules.yaml')).toContain('SUCCESS');
     expect(promtool('check', 'config', '--syntax-only', 'prometheus.example.yaml')).toContain('SUCCESS');
