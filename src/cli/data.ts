@@ -3,10 +3,14 @@ import { Command, Option } from 'commander';
 import { ARCHIVE, CATALOGUE, findInCatalogue } from '../lab/data/catalogue.js';
 import { downloadDatabase } from '../lab/data/download.js';
 import { cacheFolder, findDatabase } from '../lab/data/find.js';
+import { csvCommand } from './data/csv.js';
+import { splitCommand } from './data/split.js';
 import { UsageError } from './usage-error.js';
 
 export function dataCommand(): Command {
-  const command = new Command('data').description('Public recordings to train and measure on.');
+  const command = new Command('data').description(
+    'Public recordings to train and measure on: download, split, turn into CSV.',
+  );
   command
     .command('list')
     .description('List the databases, and which of them are on this machine.')
@@ -31,6 +35,8 @@ export function dataCommand(): Command {
       ),
     )
     .action(get);
+  command.addCommand(csvCommand());
+  command.addCommand(splitCommand());
   return command;
 }
 

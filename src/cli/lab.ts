@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { dataCommand } from './data.js';
 import { anomalyRr } from './lab/anomaly-rr.js';
 import { beatEcg } from './lab/beat-ecg.js';
 import { evaluateBundle, isBundle, type ReportArguments, report } from './lab/bundle.js';
@@ -34,6 +35,7 @@ export function labCommand(): Command {
     'Make models: train, prune, quantize, export, evaluate. All in TypeScript.',
   );
   lab.addCommand(setupCommand());
+  lab.addCommand(dataCommand());
   verb(lab, 'train')
     .description('Train the float model on its training recordings; cross-validated by patient.')
     .option('--out <dir>', 'where the model goes (.slothd/lab/<model>/float)')

@@ -2,6 +2,7 @@
 export { openBackend } from './backend.js';
 export { ConvertError, convertModel, loadDataset, openSource } from './convert/index.js';
 export { findDatabase, needDatabase } from './data/find.js';
+export { foldsByPatient, readSplit } from './data/split-file.js';
 export { beatMetrics, matchBeats, poolScores, referenceBeats, scoreBeats } from './evaluation/beat-match.js';
 export { type ExportOptions, ExportRefusedError, type ExportVariant, exportBundle, GATE } from './export/index.js';
 export { type PruneOptions, prune, type QuantizeOptions, quantize } from './library.js';
@@ -35,4 +36,12 @@ export {
 } from './quantize/index.js';
 export { rationalFactor, resample } from './signal/resample.js';
 export { loadModel, saveModel } from './train/model-files.js';
-export { readAnnotations, readRecord, writeAnnotations, writeRecord } from './wfdb/index.js';
+export {
+  openRecord,
+  readAnnotations,
+  readRecord,
+  writeAnnotations,
+  writeAnnotationsCsv,
+  writeRecord,
+  writeSignalsCsv,
+} from './wfdb/index.js';

@@ -78,7 +78,6 @@ describe('readRecord', () => {
 
 describe('records that cannot be used are named with what is wrong', () => {
   const cases: readonly [string, string | Buffer, RegExp][] = [
-    ['several segments', 'multi/3 2 250 3000\nmulti_1 1000\n', /several segments/],
     ['binary garbage', Buffer.from([0, 1, 2, 250, 7]), /not a WFDB header/],
     ['text garbage', 'hello world, this is no header\n', /not a WFDB header/],
     ['nothing', '', /no record line/],

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabDataError } from '../../data/find.js';
 import { filtered, loadShockableRecord, NOISE, OTHER, type ShockableRecord } from '../../data/shockable-records.js';
+import { readSplit, shippedSplitFile } from '../../data/split-file.js';
 import { readRecord } from '../../wfdb/index.js';
 
 export interface ShockableDataOptions {
@@ -80,27 +81,20 @@ async function loadAll(
   return records;
 }
 
-/** Five folds of vfdb by record, dealt so that each has its share of every rhythm (a feasibility study's deal). */
-const DEAL: readonly (readonly string[])[] = [
-  ['430', '426', '422', '418', '419'],
-  ['424', '429', '609', '427', '611'],
-  ['614', '423', '602', '612', '421'],
-  ['420', '607', '428', '605', '425'],
-  ['610', '615'],
-];
+/** The fold of each record of vfdb, as `config/splits/shockable-ecg.json` deals them. */
+const FOLD_OF = new Map(
+  Object.values(readSplit(shippedSplitFile('shockable-ecg')).parts).flatMap((records, fold) =>
+    records.map((record) => [record, fold] as const),
+  ),
+);
 
 /**
  * For each record the fold that tests it. Records of svdb train in every fold but the one they are dealt to, so that
  * their false alarms are those of people not trained on, too.
  */
 export function foldsOf(records: readonly ShockableRecord[]): number[] {
-  // "Round-robin": the n-th record of the list goes to fold n mod 5.
-  const order = DEAL.flat();
   let others = 0;
-  return records.map(({ database, record }) => {
-    const at = database === 'vfdb' ? order.indexOf(record) : -1;
-    return (at >= 0 ? at : others++) % FOLDS;
-  });
+  return records.map(({ database, record }) => FOLD_OF.get(`${database}/${record}`) ?? others++ % FOLDS);
 }
 
 export const FOLDS = 5;
