@@ -49,6 +49,12 @@ export function labCommand(): Command {
       whole,
     )
     .option('--class-weights <list>', 'beat-ecg: what an error on N, S and V weighs, such as 1,2,1', weights)
+    .option(
+      '--muscle <share>',
+      'beat-ecg: add recorded muscle noise (nstdb) of up to this deviation, in QRS heights',
+      share,
+    )
+    .option('--baseline <share>', 'beat-ecg: add recorded baseline wander (nstdb), likewise', share)
     .option('--mains <share>', 'beat-ecg: add mains hum of up to this amplitude, in QRS heights, such as 0.1', share)
     .option('--backend <name>', 'native, wasm or auto', 'auto')
     .action((options: WithModel<TrainArguments>) => of(options).train(options));

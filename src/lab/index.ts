@@ -1,4 +1,6 @@
 /** The lab as a library: `import { prune, quantize, toOnnx } from 'slothd/lab'`. See docs/lab-as-a-library.md. */
+export { loadRecordedNoise, type RecordedNoise } from './augment/recorded-noise.js';
+export { type WindowAugmentation, WindowAugmenter } from './augment/windows.js';
 export { openBackend } from './backend.js';
 export { ConvertError, convertModel, loadDataset, openSource } from './convert/index.js';
 export { findDatabase, needDatabase } from './data/find.js';

@@ -7,6 +7,7 @@ import {
   type DataOptions,
   type LabModel,
   labImport,
+  refuseAugmentation,
   reporter,
   say,
   sayExported,
@@ -28,6 +29,7 @@ export const anomalyRr: LabModel = {
     if (options.resume || options.patience !== undefined || options.classWeights) {
       throw new UsageError('anomaly-rr takes no --resume, --patience or --class-weights: its recipe says it all');
     }
+    refuseAugmentation(NAME, options, 'it sees RR intervals, no signal');
     await announceBackend(backend);
     const { trainAnomaly } = await load();
     const { bar, onProgress } = reporter();

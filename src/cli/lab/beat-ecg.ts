@@ -22,10 +22,12 @@ async function dataOptions({ data }: DataOptions) {
 
 /** N, S or V of every beat of an ECG lead: trained on DS1 and svdb, tested on DS2. */
 export const beatEcg: LabModel = {
-  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, classWeights, mains, ...options }) {
+  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, classWeights, ...options }) {
     await announceBackend(backend);
     const { BEAT_ECG_RECIPE, trainBeatEcg } = await load();
-    const augmentation = mains !== undefined && { ...BEAT_ECG_RECIPE.augmentation, mains };
+    const { mains, muscle, baseline } = options;
+    const added = Object.entries({ mains, muscle, baseline }).filter(([, level]) => level !== undefined);
+    const augmentation = added.length > 0 && { ...BEAT_ECG_RECIPE.augmentation, ...Object.fromEntries(added) };
     const { bar, onProgress } = reporter();
     const training = await trainBeatEcg({
       ...(await dataOptions(options)),

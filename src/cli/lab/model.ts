@@ -22,6 +22,9 @@ export interface TrainArguments extends DataOptions {
   readonly classWeights?: readonly number[];
   /** Amplitude of mains hum in the training, in QRS heights. */
   readonly mains?: number;
+  /** Largest deviation of recorded muscle noise and baseline wander in the training, in QRS heights. */
+  readonly muscle?: number;
+  readonly baseline?: number;
 }
 
 export interface PruneArguments extends DataOptions {
@@ -85,6 +88,16 @@ export interface LabModel {
   evaluate(folder: string | undefined, options: EvaluateArguments): Promise<void>;
   /** The test set that the figures of its bundle's card are about; a model without one has no report. */
   testSet?(manifest: Manifest, options: DataOptions): Promise<TestSet>;
+}
+
+/** Ends with a clear word where a model is asked for disturbances that its training does not take. */
+export function refuseAugmentation(
+  model: string,
+  { mains, muscle, baseline }: Pick<TrainArguments, 'mains' | 'muscle' | 'baseline'>,
+  why: string,
+): void {
+  if (mains === undefined && muscle === undefined && baseline === undefined) return;
+  throw new UsageError(`${model} takes no --mains, --muscle or --baseline: ${why}`);
 }
 
 /** Where the steps leave what the next one takes, unless told otherwise. */

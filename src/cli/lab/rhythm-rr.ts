@@ -7,6 +7,7 @@ import {
   type DataOptions,
   type LabModel,
   labImport,
+  refuseAugmentation,
   reporter,
   say,
   sayExported,
@@ -25,6 +26,7 @@ async function dataOptions({ data }: DataOptions, database: string) {
 /** Atrial fibrillation from 60 RR intervals: trained on ltafdb and nsr2db, tested on afdb and mitdb. */
 export const rhythmRr: LabModel = {
   async train({ out = workFolder(NAME, 'float'), folds = 3, seed, epochs, backend, ...options }) {
+    refuseAugmentation(NAME, options, 'it sees RR intervals, no signal');
     await announceBackend(backend);
     const { trainRhythmRr, RHYTHM_RR_RECIPE } = await load();
     const { bar, onProgress } = reporter();

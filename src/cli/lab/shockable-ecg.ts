@@ -8,6 +8,7 @@ import {
   type DataOptions,
   type LabModel,
   labImport,
+  refuseAugmentation,
   reporter,
   say,
   sayExported,
@@ -29,6 +30,7 @@ export const shockableEcg: LabModel = {
     if (options.resume || options.patience !== undefined || options.classWeights) {
       throw new UsageError('shockable-ecg takes no --resume, --patience or --class-weights: its recipe says it all');
     }
+    refuseAugmentation(NAME, options, 'its recipe adds recorded noise already');
     await announceBackend(backend);
     const { trainShockable, SHOCKABLE_RECIPE } = await load();
     const { bar, onProgress } = reporter();

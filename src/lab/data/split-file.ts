@@ -82,8 +82,8 @@ export function recordsOf({ parts }: Split, part: string, database: string): str
 }
 
 /**
- * Folds by patient: all records of a person go to the same fold. People are dealt in an order drawn from the seed, database by
- * database, each to the fold that has fewest records of that database, so that every fold has its share of each.
+ * Folds by patient: all records of a person go to the same fold. People are dealt in an order drawn from the seed, each to the
+ * fold that has fewest records of the databases the person is in, so that every fold has its share of each.
  * @param records as `database/record`
  * @param patients records of one person, where somebody has several
  * @returns for each record the number of its fold, from 0
@@ -111,17 +111,26 @@ export function foldsByPatient(
   const foldOf = new Map<string, number>();
   const held = new Map<string, number[]>();
   const all = new Array<number>(folds).fill(0);
-  for (const person of order.sort((a, b) => databaseOf(a).localeCompare(databaseOf(b)))) {
+  const countsOf = (record: string) => {
+    const counts = held.get(databaseOf(record)) ?? new Array<number>(folds).fill(0);
+    held.set(databaseOf(record), counts);
+    return counts;
+  };
+  // Who has most records is dealt first, so that those with one can level the folds.
+  order.sort((a, b) => people.get(b)!.length - people.get(a)!.length || databaseOf(a).localeCompare(databaseOf(b)));
+  for (const person of order) {
     const own = people.get(person)!;
-    const counts = held.get(databaseOf(person)) ?? new Array<number>(folds).fill(0);
-    held.set(databaseOf(person), counts);
+    const heldIn = (fold: number) => own.reduce((sum, record) => sum + countsOf(record)[fold]!, 0);
     let fold = 0;
     for (let f = 1; f < folds; f++) {
-      if (counts[f]! < counts[fold]! || (counts[f] === counts[fold] && all[f]! < all[fold]!)) fold = f;
+      const more = heldIn(f) - heldIn(fold);
+      if (more < 0 || (more === 0 && all[f]! < all[fold]!)) fold = f;
     }
-    counts[fold]! += own.length;
+    for (const record of own) {
+      countsOf(record)[fold]!++;
+      foldOf.set(record, fold);
+    }
     all[fold]! += own.length;
-    for (const record of own) foldOf.set(record, fold);
   }
   return records.map((record) => foldOf.get(record)!);
 }

@@ -5,14 +5,14 @@ import { Random } from '../train/random.js';
 import { type Annotation, writeAnnotations, writeRecord } from '../wfdb/index.js';
 
 /** Samples per second of the made-up recordings: svdb's own rate. */
-const RATE_HZ = 128;
+export const MADE_UP_RATE_HZ = 128;
 /** Few records of svdb are enough to show the steps. */
 const SVDB_RECORDS = SVDB.slice(0, 8);
 
 /**
  * A made-up heart: narrow beats with a P wave, early narrow ones without it (A), wide early ones (V), a few fusion beats.
  * @param seed decides rate, order of beats and noise
- * @returns mV at `RATE_HZ`, and the mark of every R wave
+ * @returns mV at `MADE_UP_RATE_HZ`, and the mark of every R wave
  */
 export function madeUpHeart(seed: number, beatCount: number): { signal: Float32Array; beats: Annotation[] } {
   const random = new Random(seed);
@@ -58,7 +58,11 @@ export async function writeHearts(folder: string, beatCount = 120): Promise<numb
     const lead = { name: 'MLII', unit: 'mV', gainPerUnit: 200, baseline: 0, samples: signal };
     // Record 114 of mitdb has its leads the other way round: the lab takes the second one.
     const signals = name === '114' ? [lead, lead] : [lead];
-    await writeRecord(join(folder, database, name), { rateHz: RATE_HZ, comments: ['made up, no person'], signals });
+    await writeRecord(join(folder, database, name), {
+      rateHz: MADE_UP_RATE_HZ,
+      comments: ['made up, no person'],
+      signals,
+    });
     await writeAnnotations(join(folder, database, `${name}.atr`), beats);
   }
   return names.length;

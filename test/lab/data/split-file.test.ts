@@ -76,7 +76,7 @@ describe('folds by patient', () => {
           }
         },
       ),
-      { numRuns: 50 },
+      { numRuns: 200 },
     );
     expect(foldsByPatient(records(30), 3, { seed: 1 })).not.toEqual(foldsByPatient(records(30), 3, { seed: 2 }));
   });

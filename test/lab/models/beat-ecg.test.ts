@@ -18,35 +18,11 @@ import { BEAT_ECG_RECIPE } from '../../../src/lab/models/beat-ecg/recipe.js';
 import { BeatSampler } from '../../../src/lab/models/beat-ecg/sampling.js';
 import { kernelSparsity } from '../../../src/lab/prune/kernel-sparsity.js';
 import { Random } from '../../../src/lab/train/random.js';
-import type { Annotation } from '../../../src/lab/wfdb/index.js';
+import { MADE_UP_RATE_HZ, madeUpHeart } from '../../../src/lab/walkthrough/hearts.js';
 
-/** A made-up heart: narrow beats with a P wave, early narrow ones without it (S), wide early ones (V), a few F. */
 function heart(database: string, record: string, seed: number): BeatRecord {
-  const rateHz = 128;
-  const random = new Random(seed);
-  const beats: Annotation[] = [];
-  const rr = 95 + random.below(20);
-  let sample = 100;
-  for (let k = 0; k < 220; k++) {
-    const draw = random.uniform();
-    const symbol = k < 12 || draw < 0.76 ? 'N' : draw < 0.87 ? 'A' : draw < 0.97 ? 'V' : 'F';
-    const early = symbol === 'A' || symbol === 'V';
-    const afterEarly = ['A', 'V'].includes(beats.at(-1)?.symbol ?? '');
-    sample += Math.round(rr * (early ? 0.7 : afterEarly ? 1.25 : 1) + 2 * random.normal());
-    beats.push({ sample, symbol, subtype: 0, chan: 0, num: 0, aux: '' });
-  }
-  const signal = new Float64Array(sample + 200);
-  const bump = (at: number, height: number, width: number) => {
-    for (let i = -40; i <= 40; i++) signal[at + i]! += height * Math.exp(-0.5 * (i / width) ** 2);
-  };
-  for (const { sample: at, symbol } of beats) {
-    const wide = symbol === 'V' ? 1 : symbol === 'F' ? 0.5 : 0;
-    bump(at, 1 - wide * 1.8, 1.5 + 5 * wide);
-    bump(at + 35, 0.25 - 0.6 * wide, 6);
-    if (symbol === 'N') bump(at - 20, 0.15, 3);
-  }
-  for (let i = 0; i < signal.length; i++) signal[i]! += 0.01 * random.normal();
-  return { database, record, ...beatArrays(signal, rateHz, beats), inAf: new Uint8Array(beats.length) };
+  const { signal, beats } = madeUpHeart(seed, 220);
+  return { database, record, ...beatArrays(signal, MADE_UP_RATE_HZ, beats), inAf: new Uint8Array(beats.length) };
 }
 
 const recipe = { ...BEAT_ECG_RECIPE, epochs: 3, stepsPerEpoch: 16, batchSize: 64 };
@@ -251,6 +227,24 @@ describe('what beat-ecg is trained on', () => {
     const all = hum.reduce((sum, value) => sum + value ** 2, 0);
     expect(all).toBeGreaterThan(0.001);
     expect(Math.max(power(50), power(60)) / all).toBeCloseTo(1, 2);
+  });
+
+  it('recorded muscle noise and wander are added where asked for, at any resume the same, and refused where not given', () => {
+    const still = { shift: 0, flip: 0, gain: 0, noise: 0, wander: 0, features: 0 };
+    const ones = new Float32Array(5000).fill(1);
+    const noise = { rateHz: 128, muscle: [ones], baseline: [ones] };
+    const sampler = (levels: { muscle?: number; baseline?: number }, given?: typeof noise) =>
+      new BeatSampler(train, { ...BEAT_ECG_RECIPE, batchSize: 64, augmentation: { ...still, ...levels } }, 3, given);
+    const plain = sampler({}).next().inputs[0]!.slice();
+    expect(sampler({}, noise).next().inputs[0]).toEqual(plain);
+    const first = sampler({ muscle: 0.2 }, noise);
+    const before = first.save();
+    const noisy = first.next().inputs[0]!.slice();
+    expect(noisy).not.toEqual(plain);
+    first.restore(before);
+    expect(first.next().inputs[0]).toEqual(noisy);
+    expect(sampler({ baseline: 0.2 }, noise).next().inputs[0]).not.toEqual(plain);
+    expect(() => sampler({ muscle: 0.2 })).toThrow(/asks for recorded noise/);
   });
 
   it('offsets move the decision where validation says so', () => {

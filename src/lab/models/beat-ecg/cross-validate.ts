@@ -1,3 +1,4 @@
+import type { RecordedNoise } from '../../augment/recorded-noise.js';
 import type { BeatRecord } from '../../data/beat-records.js';
 import type { PruningWish } from '../../prune/plan.js';
 import type { PhaseHistory } from '../../train/history.js';
@@ -16,6 +17,7 @@ export interface CrossValidationOptions {
   readonly intervals?: readonly IntervalRecord[];
   /** Folder in which the folds' float models are kept, and looked for first: pruning goes on from what training left. */
   readonly foldsFolder?: string;
+  readonly noise?: RecordedNoise;
   readonly recipe: BeatEcgRecipe;
   readonly seed: number;
   readonly folds: number;
@@ -36,7 +38,8 @@ export interface CrossValidated {
 
 /** Trains once per fold on the other folds' patients. */
 export async function crossValidate(options: CrossValidationOptions): Promise<CrossValidated> {
-  const { records, intervals, recipe, seed, folds, foldsFolder, pruning, checkpoints, patience, onEpoch } = options;
+  const { records, intervals, noise, recipe, seed, folds, foldsFolder, pruning, checkpoints, patience, onEpoch } =
+    options;
   const foldOf = patientFolds(records, folds);
   const float: ScoredRecord[] = [];
   const pruned: ScoredRecord[] = [];
@@ -48,6 +51,7 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
       validateOn: test,
       ...(checkpoints && { checkpoint: checkpoints.of(phase) }),
       patience,
+      ...(noise && { noise }),
     });
     const report = (epoch: EpochReport) => onEpoch?.(fold, epoch);
     const name = `fold ${fold + 1}`;

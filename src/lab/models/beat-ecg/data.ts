@@ -1,9 +1,12 @@
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BeatEcgPreprocessing, standardise } from '../../../inference/windows/beat-ecg.js';
+import { BeatSignal, MODEL_RATE_HZ } from '../../../inference/windows/beat-signal.js';
+import { loadRecordedNoise, type RecordedNoise } from '../../augment/recorded-noise.js';
 import { type BeatRecord, FEATURE_COUNT, loadBeatRecord } from '../../data/beat-records.js';
 import { type IntervalRecord, loadIntervalRecord } from '../../data/interval-records.js';
 import { MITDB_DS1, MITDB_DS2, SVDB } from '../../data/splits.js';
+import type { BeatEcgRecipe } from './recipe.js';
 
 export interface BeatEcgDataOptions {
   /** Folder that holds mitdb/ and svdb/. */
@@ -57,6 +60,19 @@ async function loadAll(names: [string, string][], options: BeatEcgDataOptions): 
     options.onProgress?.(records.length, names.length, `${database}/${record}`);
   }
   return records;
+}
+
+/** What the recipe's augmentation needs of nstdb, through the filters that the beats went through; undefined where it needs none. */
+export async function noiseOf(recipe: BeatEcgRecipe, dataFolder: string): Promise<RecordedNoise | undefined> {
+  const { muscle = 0, baseline = 0 } = recipe.augmentation;
+  if (muscle === 0 && baseline === 0) return undefined;
+  return loadRecordedNoise(dataFolder, MODEL_RATE_HZ, (samples) => {
+    const signal = new BeatSignal(MODEL_RATE_HZ);
+    return samples.map((value) => {
+      signal.push(value);
+      return signal.at(signal.length - 1);
+    });
+  });
 }
 
 /** Mean and deviation of each feature, every record counting the same. */

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
+import type { RecordedNoise } from '../../augment/recorded-noise.js';
 import { type BeatRecord, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
 import { type PruningWish, plannedPruner } from '../../prune/plan.js';
 import { quantizationAware } from '../../quantize/index.js';
@@ -35,6 +36,8 @@ export interface FitControl {
   readonly checkpoint?: CheckpointOptions;
   /** Long recordings without a signal, on which the branch of the intervals is trained first; it then stays as it is. */
   readonly intervals?: readonly IntervalRecord[];
+  /** Recorded noise, where the recipe asks for it: see `noiseOf`. */
+  readonly noise?: RecordedNoise;
 }
 
 export type OnEpoch = (report: EpochReport) => void | Promise<void>;
@@ -49,7 +52,7 @@ export async function fitNetwork(
 ): Promise<Fitted> {
   const preprocessing = featureConstants(records);
   const ready = standardised(records, preprocessing);
-  const sampler = new BeatSampler(ready, recipe, seed);
+  const sampler = new BeatSampler(ready, recipe, seed, control.noise);
   const { model, intervals } = beatEcgNetwork(seed);
   if (control.intervals && control.intervals.length > 0) {
     const beats = new IntervalSampler(control.intervals, ready, preprocessing, recipe, seed);
@@ -81,7 +84,7 @@ export async function fitPruned(
   control: FitControl = {},
 ): Promise<readonly EpochReport[]> {
   const { epochs, peakLearningRate } = BEAT_ECG_PRUNING;
-  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 7919);
+  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 7919, control.noise);
   const names = model.trainableWeights.map((weight) => weight.originalName);
   const pruner = plannedPruner(wish, BEAT_ECG_PRUNING, epochs * recipe.stepsPerEpoch, names);
   const settings = { ...recipe, epochs, peakLearningRate };
@@ -104,7 +107,7 @@ export async function fitTuned(
   onEpoch?: OnEpoch,
   control: FitControl = {},
 ): Promise<readonly EpochReport[]> {
-  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 104729);
+  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 104729, control.noise);
   seedDropout(model, seed + 1);
   const hooks = { onEpoch, ...watching(control, preprocessing), states: [sampler] };
   const { history } = await trainModel(model, () => sampler.next(), { ...recipe, ...BEAT_ECG_TUNING }, hooks);
@@ -119,8 +122,9 @@ export async function fitAware(
   seed: number,
   epochs: number,
   onEpoch?: OnEpoch,
+  noise?: RecordedNoise,
 ): Promise<readonly EpochReport[]> {
-  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 224737);
+  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 224737, noise);
   seedDropout(model, seed + 2);
   const aware = quantizationAware(model);
   try {

@@ -9,7 +9,7 @@ import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, loadTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords } from './data.js';
+import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords, noiseOf } from './data.js';
 import { chooseOffsets } from './decide.js';
 import { fitPruned, fitTuned } from './fit.js';
 import { foldsFolder } from './kept-folds.js';
@@ -54,6 +54,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
 
+  const noise = await noiseOf(recipe, options.dataFolder);
   const checkpoints = new Checkpoints(outFolder, resume, {
     seed,
     recipe,
@@ -78,6 +79,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
       ...{
         records,
         intervals,
+        noise,
         recipe,
         seed,
         folds,
@@ -100,7 +102,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     fitted.model.dispose();
     fitted = { ...fitted, model: smaller.model };
     channelsLeft = smaller.layers;
-    const tuning = { checkpoint: checkpoints.of('channels') };
+    const tuning = { checkpoint: checkpoints.of('channels'), ...(noise && { noise }) };
     const epochs = await fitTuned(fitted, records, recipe, seed, report('fine-tuning', 0), tuning);
     history.push({ phase: 'fine-tuning after channels were taken out', epochs });
   }
@@ -108,6 +110,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     const onEpoch = report('all patients', folds * foldEpochs + tuningEpochs);
     const epochs = await fitPruned(fitted, records, recipe, seed, wish, onEpoch, {
       checkpoint: checkpoints.of('model'),
+      ...(noise && { noise }),
     });
     history.push({ phase: 'pruning', epochs });
   }

@@ -9,6 +9,7 @@ import {
   type BeatEcgDataOptions,
   loadIntervalRecords,
   loadTrainingRecords,
+  noiseOf,
   patientFolds,
   standardised,
 } from './data.js';
@@ -42,6 +43,8 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
   const reading = (done: number, of: number, what: string) => onProgress?.({ stage: `reading ${what}`, done, of });
   const records = await loadTrainingRecords({ ...options, onProgress: reading });
   const intervals = await loadIntervalRecords({ ...options, onProgress: reading });
+  const noise = await noiseOf(recipe, options.dataFolder);
+  const control = noise ? { noise } : {};
   const foldOf = patientFolds(records, DEFAULT_FOLDS);
   const train = records.filter((_, i) => foldOf[i] !== 0);
   const judges = records.filter((_, i) => foldOf[i] === 0);
@@ -50,15 +53,16 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
   let done = 0;
   let stage = 'training on four fifths of the patients';
   const onEpoch = (epoch: EpochReport) => onProgress?.({ stage, done: ++done, of, epoch });
-  const fitted = await fitNetwork(train, recipe, seed, onEpoch, { intervals });
+  const fitted = await fitNetwork(train, recipe, seed, onEpoch, { intervals, ...control });
   const { model, preprocessing } = fitted;
   const ready = standardised(judges, preprocessing);
   const rows = await pruningTable(tf, model, {
     ...{ magnitude, channels, names: { inputNames: INPUT_NAMES, outputNames: [OUTPUT_NAME] } },
     items: [...itemsOf(ready)],
     evaluate: (answers) => figures(ready, answers),
-    prune: (copy, sparsity) => fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch),
-    tune: (copy) => fitTuned({ ...fitted, model: copy }, train, recipe, seed, onEpoch),
+    prune: (copy, sparsity) =>
+      fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch, control),
+    tune: (copy) => fitTuned({ ...fitted, model: copy }, train, recipe, seed, onEpoch, control),
     onRow: (_done, _of, kind, share) => {
       stage = kind === 'none' ? 'as it is' : `${kind} ${(share * 100).toFixed(0)} %`;
     },

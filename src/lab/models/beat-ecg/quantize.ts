@@ -16,7 +16,7 @@ import {
 import { saveHistory } from '../../train/history.js';
 import type { EpochReport } from '../../train/loop.js';
 import { loadTraining, saveTraining } from './bundle.js';
-import { type BeatEcgDataOptions, loadTrainingRecords, patientFolds, standardised } from './data.js';
+import { type BeatEcgDataOptions, loadTrainingRecords, noiseOf, patientFolds, standardised } from './data.js';
 import type { LogitOffsets } from './decide.js';
 import { fitAware } from './fit.js';
 import { INPUT_NAMES, LABELS, OUTPUT_NAME } from './network.js';
@@ -53,9 +53,10 @@ export async function quantizeBeatEcg(options: QuantizeBeatEcgOptions): Promise<
   const { left, used, trainedOnThem } = validationOf(records, training.trainedOn);
   if (awareEpochs > 0) {
     const recipe = { ...BEAT_ECG_RECIPE, ...(training.recipe as Partial<BeatEcgRecipe>) };
+    const noise = await noiseOf(recipe, options.dataFolder);
     const report = (epoch: EpochReport) =>
       onProgress?.({ stage: 'fine-tuning for 8 bits', done: epoch.epoch, of: awareEpochs, epoch });
-    const history = await fitAware(fitted, used, recipe, training.seed, awareEpochs, report);
+    const history = await fitAware(fitted, used, recipe, training.seed, awareEpochs, report, noise);
     const folder = join(outFolder, 'aware');
     await saveTraining(folder, fitted, { ...training, recipe: { ...recipe, aware: { epochs: awareEpochs } } });
     await saveHistory(folder, [{ phase: 'fine-tuning for 8 bits', epochs: history }]);

@@ -23,6 +23,9 @@ export interface BeatEcgRecipe extends TrainSettings {
     readonly wander: number;
     /** Largest amplitude of mains hum (50 or 60 Hz), in QRS heights; none unless told. The shipped model is trained without. */
     readonly mains?: number;
+    /** Largest deviation of recorded muscle noise and baseline wander (nstdb), in QRS heights; none unless told, as mains. */
+    readonly muscle?: number;
+    readonly baseline?: number;
     /** Noise on the features, in their standard deviations. */
     readonly features: number;
   };

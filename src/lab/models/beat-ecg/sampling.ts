@@ -1,5 +1,7 @@
 import { BEAT_ECG_INPUT_SHAPES } from '../../../inference/windows/beat-ecg.js';
 import { MODEL_RATE_HZ } from '../../../inference/windows/beat-signal.js';
+import type { RecordedNoise } from '../../augment/recorded-noise.js';
+import { drawNoise } from '../../augment/windows.js';
 import { type BeatRecord, CLASSES, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
 import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
@@ -31,13 +33,18 @@ export class BeatSampler implements Resumable {
 
   /**
    * @param records with standardised features
+   * @param recorded noise at the model's rate, where the recipe asks for it
    * @throws Error where a class has no beats at all
    */
   constructor(
     records: readonly BeatRecord[],
     private readonly recipe: BeatEcgRecipe,
     seed: number,
+    private readonly recorded?: RecordedNoise,
   ) {
+    const { muscle = 0, baseline = 0 } = recipe.augmentation;
+    if ((muscle > 0 || baseline > 0) && !recorded)
+      throw new Error('the recipe asks for recorded noise, and none is given');
     this.random = new Random(seed);
     this.normals = Float32Array.from({ length: NORMALS }, () => this.random.normal());
     this.pools = LABELS.map((label) => {
@@ -93,7 +100,17 @@ export class BeatSampler implements Resumable {
   /** Copies a beat into the batch, changed a little as other sensors and detectors would. */
   private fill(item: number, record: BeatRecord, beat: number): void {
     const { random, batch } = this;
-    const { shift, flip, gain, noise, wander, mains = 0, features } = this.recipe.augmentation;
+    const {
+      shift,
+      flip,
+      gain,
+      noise,
+      wander,
+      mains = 0,
+      muscle = 0,
+      baseline = 0,
+      features,
+    } = this.recipe.augmentation;
     const [windows, vectors] = batch.inputs as [Float32Array, Float32Array];
     const moved = random.below(2 * shift + 1) - shift;
     const factor = Math.exp(gain * random.normal()) * (random.uniform() < flip ? -1 : 1);
@@ -105,6 +122,8 @@ export class BeatSampler implements Resumable {
     const humLevel = mains > 0 ? mains * random.uniform() : 0;
     const humStep = mains > 0 ? (2 * Math.PI * (random.uniform() < 0.5 ? 50 : 60)) / MODEL_RATE_HZ : 0;
     const humPhase = mains > 0 ? 2 * Math.PI * random.uniform() : 0;
+    const muscleAt = muscle > 0 ? drawNoise(random, this.recorded!.muscle, WINDOW, muscle) : null;
+    const baselineAt = baseline > 0 ? drawNoise(random, this.recorded!.baseline, WINDOW, baseline) : null;
     const { normals } = this;
     const drawn = random.below(NORMALS);
     const from = beat * WINDOW_VALUES;
@@ -114,7 +133,9 @@ export class BeatSampler implements Resumable {
       const extra =
         noiseLevel * normals[(drawn + i) % NORMALS]! +
         wanderLevel * Math.sin((2 * Math.PI * wanderTurns * i) / WINDOW + wanderPhase) +
-        humLevel * Math.sin(humStep * i + humPhase);
+        humLevel * Math.sin(humStep * i + humPhase) +
+        (muscleAt?.(i) ?? 0) +
+        (baselineAt?.(i) ?? 0);
       // Disturbances are in the beat, hence also in its difference from the template.
       for (let c = 0; c < CHANNELS; c++) {
         windows[to + CHANNELS * i + c] = record.windows[source + c]! * factor + extra;

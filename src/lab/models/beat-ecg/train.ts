@@ -6,7 +6,7 @@ import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords, patientFolds } from './data.js';
+import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords, noiseOf, patientFolds } from './data.js';
 import { balance, chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRecord } from './decide.js';
 import { figuresOf } from './evaluate.js';
 import { fitNetwork } from './fit.js';
@@ -50,6 +50,7 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     ...options,
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
+  const noise = await noiseOf(recipe, options.dataFolder);
   const checkpoints = new Checkpoints(outFolder, resume, { seed, recipe, folds, records: names(records) });
   await checkpoints.begin();
   const stopping = typeof patience === 'number' ? { patience } : {};
@@ -61,7 +62,17 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
   let validation: unknown = null;
   if (folds > 0) {
     const { float, history: ofFolds } = await crossValidate({
-      ...{ records, intervals, recipe, seed, folds, foldsFolder: foldsFolder(outFolder), checkpoints, ...stopping },
+      ...{
+        records,
+        intervals,
+        noise,
+        recipe,
+        seed,
+        folds,
+        foldsFolder: foldsFolder(outFolder),
+        checkpoints,
+        ...stopping,
+      },
       onEpoch: (fold, epoch) => progress(`fold ${fold + 1} of ${folds}`, fold * recipe.epochs)(epoch),
     });
     history.push(...ofFolds);
@@ -74,6 +85,7 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
   const fitted = await fitNetwork(trainedOn, recipe, seed, progress('all patients', folds * recipe.epochs), {
     checkpoint: checkpoints.of('model'),
     intervals,
+    ...(noise && { noise }),
     ...(leftOut.length > 0 && { validateOn: leftOut, ...stopping }),
   });
   history.push({ phase: 'all patients', epochs: fitted.history ?? [] });
