@@ -5,6 +5,7 @@ export { openBackend } from './backend.js';
 export { ConvertError, convertModel, loadDataset, openSource } from './convert/index.js';
 export { findDatabase, needDatabase } from './data/find.js';
 export { foldsByPatient, readSplit } from './data/split-file.js';
+export { LabError } from './error.js';
 export { beatMetrics, matchBeats, poolScores, referenceBeats, scoreBeats } from './evaluation/beat-match.js';
 export { type ExportOptions, ExportRefusedError, type ExportVariant, exportBundle, GATE } from './export/index.js';
 export { type PruneOptions, prune, type QuantizeOptions, quantize } from './library.js';

@@ -89,6 +89,12 @@ export const anomalyRr: LabModel = {
     sayExported(out, manifest, wanted, fellBack);
   },
 
+  async testSet({ preprocessing }, options) {
+    const { anomalyTestSet } = await load();
+    const { parseAnomalyPreprocessing } = await import('../../inference/windows/anomaly-rr.js');
+    return anomalyTestSet(await dataOptions(options, 'mitdb'), parseAnomalyPreprocessing({ ...preprocessing }));
+  },
+
   async evaluate(folder = workFolder(NAME, 'float'), options) {
     if (options.events !== undefined) throw new UsageError('anomaly-rr is judged on whole records: no --events');
     const { evaluateAnomaly } = await load();

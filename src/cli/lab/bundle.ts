@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { UsageError } from '../usage-error.js';
 import { type DataOptions, type LabModel, labImport, reporter, say, workFolder } from './model.js';
 
 export interface ReportArguments extends DataOptions {
@@ -17,14 +16,13 @@ export function isBundle(folder: string): boolean {
 }
 
 async function again(model: LabModel, dir: string, options: DataOptions) {
-  if (!model.testSet) throw new UsageError('this model has no test set of its own to evaluate a bundle on');
   const { reevaluate } = await labImport(() => import('../../lab/export/index.js'));
   const { bar, onReading } = reporter();
-  let testSet: Awaited<ReturnType<NonNullable<LabModel['testSet']>>> | undefined;
+  let testSet: Awaited<ReturnType<LabModel['testSet']>> | undefined;
   const result = await reevaluate(
     dir,
     async (manifest) => {
-      testSet = await model.testSet!(manifest, options);
+      testSet = await model.testSet(manifest, options);
       return testSet;
     },
     onReading,

@@ -86,8 +86,8 @@ export interface LabModel {
   quantize(options: QuantizeArguments): Promise<void>;
   export(options: ExportArguments): Promise<void>;
   evaluate(folder: string | undefined, options: EvaluateArguments): Promise<void>;
-  /** The test set that the figures of its bundle's card are about; a model without one has no report. */
-  testSet?(manifest: Manifest, options: DataOptions): Promise<TestSet>;
+  /** The test set that the figures of its bundle's card are about. */
+  testSet(manifest: Manifest, options: DataOptions): Promise<TestSet>;
 }
 
 /** Ends with a clear word where a model is asked for disturbances that its training does not take. */

@@ -91,6 +91,12 @@ export const shockableEcg: LabModel = {
     sayExported(out, manifest, wanted, fellBack);
   },
 
+  async testSet({ preprocessing }, options) {
+    const { shockableTestSet } = await load();
+    const { parseShockablePreprocessing } = await import('../../inference/windows/shockable-ecg.js');
+    return shockableTestSet(await dataOptions(options, 'mitdb'), parseShockablePreprocessing({ ...preprocessing }));
+  },
+
   async evaluate(folder = workFolder(NAME, 'float'), options) {
     const { evaluateShockable, replayedFigures } = await load();
     if (options.events !== undefined) {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BeatClass } from '../../domain/beat.js';
 import { BEAT_ECG_INPUT_SHAPES, BeatEcgWindows } from '../../inference/windows/beat-ecg.js';
+import { LabError } from '../error.js';
 import { type Annotation, aamiClass, isBeatSymbol, readAnnotations, readRecord } from '../wfdb/index.js';
 
 /** Every beat of one record as the model will see it, with its reference class. */
@@ -51,7 +52,7 @@ async function makeBeatRecord(folder: string, database: string, record: string):
   const { signals, rateHz, name } = await readRecord(join(folder, record));
   // Signal 0 as everyone does; record 114 has its leads the other way round, MLII second.
   const signal = signals[database === 'mitdb' && name === '114' ? 1 : 0];
-  if (!signal) throw new Error(`${folder}/${record} has no signal`);
+  if (!signal) throw new LabError(`${folder}/${record} has no signal`);
   const annotations = await readAnnotations(join(folder, `${record}.atr`));
   const beats = annotations.filter(({ symbol }) => isBeatSymbol(symbol));
   return { database, record, ...beatArrays(signal.samples, rateHz, beats), inAf: afFlags(annotations, beats) };

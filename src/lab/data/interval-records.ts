@@ -9,6 +9,7 @@ import {
 } from '../../inference/windows/beat-ecg-features.js';
 import { WIDE } from '../../inference/windows/beat-shape.js';
 import { BeatTemplates, WIDE_R } from '../../inference/windows/beat-templates.js';
+import { LabError } from '../error.js';
 import { Random } from '../train/random.js';
 import { type Annotation, aamiClass, isBeatSymbol, readAnnotationFile, readHeader } from '../wfdb/index.js';
 import { CLASSES } from './beat-records.js';
@@ -48,7 +49,7 @@ export async function loadIntervalRecord(
 ): Promise<IntervalRecord> {
   const database = folder.split('/').at(-1)!;
   const ending = BEATS_OF[database];
-  if (!ending) throw new Error(`${folder}: beats without a signal are read of ${Object.keys(BEATS_OF).join(', ')}`);
+  if (!ending) throw new LabError(`${folder}: beats without a signal are read of ${Object.keys(BEATS_OF).join(', ')}`);
   const cacheFile = cacheFolder && join(cacheFolder, `${database}-${record}-${codeFingerprint()}.intervals`);
   if (cacheFile) {
     const cached = await readFile(cacheFile).catch(() => null);

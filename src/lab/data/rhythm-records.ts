@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RHYTHM_BEATS, RHYTHM_HOLE_MS, rhythmIntervalS } from '../../inference/windows/rhythm-rr.js';
 import { RrCleaner } from '../../signal/rr.js';
+import { LabError } from '../error.js';
 import { type Annotation, aamiClass, isBeatSymbol, readAnnotationFile, readHeader } from '../wfdb/index.js';
 
 /** What the reference says of the rhythm at a beat. */
@@ -50,7 +51,7 @@ const LAYOUT: Readonly<Record<string, { beats: string; rhythm: string | null; ra
  * Reads a record's annotations and runs its beats through the daemon's own cleaning.
  * @param folder of the database, named as the database is
  * @param cacheFolder where the result is kept between runs; null keeps nothing
- * @throws Error for a database whose layout is not known
+ * @throws LabError for a database whose layout is not known
  */
 export async function loadRhythmRecord(
   folder: string,
@@ -59,7 +60,7 @@ export async function loadRhythmRecord(
 ): Promise<RhythmRecord> {
   const database = folder.split('/').at(-1)!;
   const layout = LAYOUT[database];
-  if (!layout) throw new Error(`${folder}: rhythm is read of ${Object.keys(LAYOUT).join(', ')}`);
+  if (!layout) throw new LabError(`${folder}: rhythm is read of ${Object.keys(LAYOUT).join(', ')}`);
   const cacheFile = cacheFolder && join(cacheFolder, `${database}-${record}-${codeFingerprint()}.rhythm`);
   if (cacheFile) {
     const cached = await readFile(cacheFile).catch(() => null);

@@ -9,6 +9,7 @@ import {
   ShockableSignal,
   UsualHeight,
 } from '../../inference/windows/shockable-ecg.js';
+import { LabError } from '../error.js';
 import { type Annotation, readAnnotations, readRecord } from '../wfdb/index.js';
 
 /** What the reference says of a window. */
@@ -76,7 +77,7 @@ export async function loadShockableRecord(
     if (cached) return unpack(cached);
   }
   const { signals, rateHz, lengthSamples } = await readRecord(join(folder, record));
-  if (!signals[0]) throw new Error(`${folder}/${record} has no signal`);
+  if (!signals[0]) throw new LabError(`${folder}/${record} has no signal`);
   const rhythms =
     everything === null ? rhythmsOf(await readAnnotations(join(folder, `${record}.atr`)), rateHz, lengthSamples) : [];
   const made: ShockableRecord = {

@@ -10,6 +10,8 @@ import { measureLatency } from './measure.js';
 export interface TestSet {
   readonly items: readonly ModelItem[];
   figures(answers: readonly Float32Array[]): Readonly<Record<string, number>>;
+  /** The class that an answer to the item at a place stands for; that of the largest value unless told. */
+  choice?(answer: Float32Array, at: number): number;
   /** What a report draws its plots from. */
   evaluation(answers: readonly Float32Array[]): Evaluation;
 }
@@ -62,7 +64,8 @@ export async function reevaluate(
     const reference = got.get(floatOf(id, manifest))!;
     const own = got.get(id)!;
     const offsets = manifest.output.logitOffsets;
-    const same = own.filter((logits, i) => choice(logits, offsets) === choice(reference[i]!, offsets)).length;
+    const decide = testSet.choice ?? ((logits: Float32Array) => choice(logits, offsets));
+    const same = own.filter((answer, i) => decide(answer, i) === decide(reference[i]!, i)).length;
     const agreement = same / own.length;
     const figures = testSet.figures(own);
     // The manifest's agreement is over the items its gate judged by, which need not be the test set: it is not compared.

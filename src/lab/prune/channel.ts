@@ -1,4 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs';
+import { LabError } from '../error.js';
 import { type Call, Consumers, callsOf } from './channel-graph.js';
 import { slicedOutput, sliceWeights } from './channel-slices.js';
 
@@ -35,7 +36,7 @@ export interface ChannelPruningResult {
  * efficient ConvNets", ICLR 2017). What they fed shrinks with them, through normalization, pooling, flattening and
  * concatenation. Layers whose channels are added to others', reshaped, or given to the caller keep theirs.
  *
- * @throws Error for an unknown layer name, one that cannot lose channels, or a share outside 0 to 1
+ * @throws LabError for an unknown layer name, one that cannot lose channels, or a share outside 0 to 1
  */
 export async function pruneChannels(
   tf: TensorFlowModels,
@@ -77,8 +78,9 @@ function shareByLayer(prunable: readonly Call[], sparsity: ChannelPruningOptions
   const names = prunable.map((call) => call.layer.name);
   const wanted = typeof sparsity === 'number' ? Object.fromEntries(names.map((name) => [name, sparsity])) : sparsity;
   for (const [name, share] of Object.entries(wanted)) {
-    if (!names.includes(name)) throw new Error(`layer '${name}' cannot lose channels; these can: ${names.join(', ')}`);
-    if (!(share >= 0 && share < 1)) throw new Error(`share ${share} of layer '${name}' is not between 0 and 1`);
+    if (!names.includes(name))
+      throw new LabError(`layer '${name}' cannot lose channels; these can: ${names.join(', ')}`);
+    if (!(share >= 0 && share < 1)) throw new LabError(`share ${share} of layer '${name}' is not between 0 and 1`);
   }
   return new Map(names.map((name) => [name, wanted[name] ?? 0]));
 }

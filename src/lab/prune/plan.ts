@@ -1,3 +1,4 @@
+import { LabError } from '../error.js';
 import type { Parameter } from '../train/adamw.js';
 import { MagnitudePruner } from './pruner.js';
 import { ConstantSparsity, PolynomialDecay, type PruningSchedule } from './schedules.js';
@@ -25,7 +26,7 @@ export interface PruningTimes {
 /**
  * The pruner of a training of so many steps: sparsity rises between `begin` and `end`, afterwards the net settles.
  * @param names of the weights that take part (kernels), to check the layers' names with
- * @throws Error for a layer that is not there
+ * @throws LabError for a layer that is not there
  */
 export function plannedPruner(
   wish: PruningWish,
@@ -37,7 +38,7 @@ export function plannedPruner(
   for (const layer of Object.keys(wish.layers ?? {})) {
     if (kernels.some((name) => layerOf(name) === layer)) continue;
     const known = kernels.map(layerOf).join(', ');
-    throw new Error(`no layer '${layer}' has a kernel to prune; these have: ${known}`);
+    throw new LabError(`no layer '${layer}' has a kernel to prune; these have: ${known}`);
   }
   const schedules = new Map<number, PruningSchedule>();
   const of = (sparsity: number) => {

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type * as TensorFlow from '@tensorflow/tfjs';
 import * as ort from 'onnxruntime-node';
+import { LabError } from '../error.js';
 import { compactModel } from '../export/compact.js';
 import { measureLatency, sizeOf } from '../export/measure.js';
 import { encodeModel, layersModelToOnnx, type OnnxModel } from '../onnx/index.js';
@@ -65,7 +66,7 @@ export async function pruningTable(
   options: PruningTableOptions,
 ): Promise<PruningRow[]> {
   const { magnitude = [], channels = [], multipleOf = CHANNEL_GROUP, items, names } = options;
-  if (items.length === 0) throw new Error('a pruning table needs items to evaluate on');
+  if (items.length === 0) throw new LabError('a pruning table needs items to evaluate on');
   const wanted = [
     { kind: 'none', share: 0 } as const,
     ...magnitude.map((share) => ({ kind: 'magnitude', share }) as const),

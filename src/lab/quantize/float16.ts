@@ -1,3 +1,4 @@
+import { LabError } from '../error.js';
 import { cloneModel, int, type OnnxModel, type OnnxNode } from '../onnx/ir.js';
 
 /** Largest finite half-precision number. */
@@ -44,7 +45,7 @@ export function fromHalf(bits: number): number {
  * graph that also computes in float16 would be slower on a CPU: it has no such kernels for most operators and puts
  * casts around them.
  *
- * @throws Error for a weight that is not finite
+ * @throws LabError for a weight that is not finite
  */
 export function quantizeFloat16(model: OnnxModel): OnnxModel {
   const result = cloneModel(model);
@@ -55,7 +56,7 @@ export function quantizeFloat16(model: OnnxModel): OnnxModel {
     const data = new Uint16Array(tensor.data.length);
     for (let i = 0; i < data.length; i++) {
       const value = Number(tensor.data[i]);
-      if (!Number.isFinite(value)) throw new Error(`weight '${name}' holds ${value} at place ${i}`);
+      if (!Number.isFinite(value)) throw new LabError(`weight '${name}' holds ${value} at place ${i}`);
       data[i] = toHalf(value);
     }
     graph.initializers.delete(name);

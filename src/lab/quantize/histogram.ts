@@ -1,3 +1,5 @@
+import { LabError } from '../error.js';
+
 /** The values one tensor takes over a calibration set, and the range to quantize it over. */
 
 /** Range of the numbers a quantized tensor can stand for. */
@@ -90,7 +92,7 @@ export class Histogram {
 
   /** The range that leaves out half of the rest at each end. */
   private percentile(percent: number): Range {
-    if (!(percent > 50 && percent <= 100)) throw new Error(`percentile ${percent} is not between 50 and 100`);
+    if (!(percent > 50 && percent <= 100)) throw new LabError(`percentile ${percent} is not between 50 and 100`);
     const cut = (this.count * (100 - percent)) / 200;
     const bins = this.all();
     const width = (2 * this.reach) / BINS;

@@ -1,3 +1,4 @@
+import { LabError } from '../error.js';
 import { elementCount, intAttribute, type OnnxGraph, type OnnxNode, type OnnxTensor } from '../onnx/ir.js';
 
 export interface QuantizedWeight {
@@ -35,7 +36,7 @@ export function magnitudes(tensor: OnnxTensor, axis: number, perChannel: boolean
   for (let i = 0; i < tensor.data.length; i++) {
     const c = perChannel ? Math.floor(i / inner) % channels : 0;
     const magnitude = Math.abs(Number(tensor.data[i]));
-    if (!Number.isFinite(magnitude)) throw new Error(`a weight holds ${tensor.data[i]} at place ${i}`);
+    if (!Number.isFinite(magnitude)) throw new LabError(`a weight holds ${tensor.data[i]} at place ${i}`);
     if (magnitude > largest[c]!) largest[c] = magnitude;
   }
   return largest;

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { LabError } from '../error.js';
 
 /**
  * Writes a model as TensorFlow.js does: `model.json` and `weights.bin` in a folder, readable by any tfjs.
@@ -23,7 +24,7 @@ export async function saveModel(model: tf.LayersModel, folder: string): Promise<
 
 /**
  * Reads a model that `saveModel` (or tfjs) wrote to a folder.
- * @throws Error that names the file, where it is missing or not a layers model
+ * @throws LabError that names the file, where it is missing or not a layers model
  */
 export async function loadModel(folder: string): Promise<tf.LayersModel> {
   const file = join(folder, 'model.json');
@@ -35,7 +36,7 @@ export async function loadModel(folder: string): Promise<tf.LayersModel> {
     const weightSpecs = weightsManifest.flatMap(({ weights }) => weights);
     return await tf.loadLayersModel(tf.io.fromMemory({ modelTopology, weightSpecs, weightData }));
   } catch (error) {
-    throw new Error(`${file}: no layers model can be read (${(error as Error).message})`, { cause: error });
+    throw new LabError(`${file}: no layers model can be read (${(error as Error).message})`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnomalyPreprocessing, parseAnomalyPreprocessing } from '../../../inference/windows/anomaly-rr.js';
+import { LabError } from '../../error.js';
 import { loadModel, saveModel } from '../../train/model-files.js';
 import type { Fitted } from './fit.js';
 
@@ -25,7 +26,7 @@ export async function saveTraining(folder: string, fitted: Fitted, training: Ano
   await writeFile(join(folder, FILE), `${JSON.stringify(training, null, 1)}\n`);
 }
 
-/** @throws Error that names the folder's file which is missing or wrong */
+/** @throws LabError that names the folder's file which is missing or wrong */
 export async function loadTraining(folder: string): Promise<{ fitted: Fitted; training: AnomalyTraining }> {
   const file = join(folder, FILE);
   let training: AnomalyTraining;
@@ -33,7 +34,9 @@ export async function loadTraining(folder: string): Promise<{ fitted: Fitted; tr
     training = JSON.parse(await readFile(file, 'utf8')) as AnomalyTraining;
     parseAnomalyPreprocessing({ ...training.preprocessing });
   } catch (error) {
-    throw new Error(`${file}: no training of anomaly-rr can be read (${(error as Error).message})`, { cause: error });
+    throw new LabError(`${file}: no training of anomaly-rr can be read (${(error as Error).message})`, {
+      cause: error,
+    });
   }
   return { fitted: { model: await loadModel(folder), preprocessing: training.preprocessing }, training };
 }

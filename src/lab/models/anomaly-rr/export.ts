@@ -1,14 +1,12 @@
-import { ANOMALY_FEATURES, residualOf } from '../../../inference/windows/anomaly-rr.js';
-import type { AnomalyRecord } from '../../data/anomaly-records.js';
+import { ANOMALY_FEATURES } from '../../../inference/windows/anomaly-rr.js';
 import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
-import { loadQuantization, type ModelItem } from '../../quantize/index.js';
+import { loadQuantization } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { cardText } from './card-text.js';
-import { type AnomalyDataOptions, loadPatients } from './data.js';
+import type { AnomalyDataOptions } from './data.js';
 import { testFiguresOf } from './evaluate.js';
-import { departuresOf } from './fit.js';
-import { itemsOf } from './quantize.js';
 import { rebuildOf } from './score.js';
+import { anomalyTestSet } from './test-set.js';
 import { shippedSetting } from './train.js';
 
 /** Windows of the golden vectors, spread over the test records. */
@@ -38,8 +36,8 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
   const pruned = (await loadTraining(options.prunedFolder)).training;
   const quantization = await loadQuantization(options.floatOnnxFolder);
   const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
-  const test = (await loadPatients(options)).filter(({ database }) => database === 'mitdb');
-  const all: ModelItem[] = test.flatMap((record) => [...itemsOf(departuresOf(record, training.preprocessing))]);
+  const testSet = await anomalyTestSet(options, training.preprocessing);
+  const all = testSet.items;
   const rebuild = rebuildOf(fitted.model);
   fitted.model.dispose();
   const { on, off, sustainMs, clearMs } = shippedSetting();
@@ -66,7 +64,7 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
     defaultVariant,
     golden: spread(all, GOLDEN_ITEMS),
     evaluationItems: () => all,
-    evaluate: (got) => ({ 'mitdb AUC': areaUnderCurve(test, all, got) }),
+    evaluate: testSet.figures,
     primaryMetric: 'mitdb AUC',
     gate: { minAgreement: LEAST_AGREEMENT },
     about: cardText({
@@ -76,30 +74,4 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
       notes: options.notes ?? '',
     }),
   });
-}
-
-/** How well the residual tells windows that end in an annotated episode from the others. */
-function areaUnderCurve(
-  test: readonly AnomalyRecord[],
-  items: readonly ModelItem[],
-  got: readonly Float32Array[],
-): number {
-  const scored: [residual: number, departs: boolean][] = [];
-  let at = 0;
-  for (const { tMs, episodes } of test) {
-    for (const t of tMs) {
-      const departs = episodes.some(({ startMs, endMs }) => t - 20_000 > startMs && t <= endMs);
-      scored.push([residualOf(items[at]![0]!, got[at]!), departs]);
-      at++;
-    }
-  }
-  scored.sort(([a], [b]) => a - b);
-  let ranks = 0;
-  let departing = 0;
-  scored.forEach(([, departs], rank) => {
-    if (!departs) return;
-    ranks += rank + 1;
-    departing++;
-  });
-  return (ranks - (departing * (departing + 1)) / 2) / (departing * (scored.length - departing));
 }

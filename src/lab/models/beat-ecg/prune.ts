@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { type BackendName, openBackend } from '../../backend.js';
+import { LabError } from '../../error.js';
 import type { LabProgress } from '../../progress.js';
 import { CHANNEL_GROUP, type PrunedLayer, pruneChannels } from '../../prune/channel.js';
 import { kernelSparsity } from '../../prune/kernel-sparsity.js';
@@ -41,7 +42,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
   const sparsity = options.sparsity ?? (channels === undefined ? 0.8 : 0);
   const folds = options.folds ?? (channels === undefined ? DEFAULT_FOLDS : 0);
   if (channels !== undefined && folds > 0)
-    throw new Error('offsets of a model that loses channels are not cross-validated: use --folds 0');
+    throw new LabError('offsets of a model that loses channels are not cross-validated: use --folds 0');
   const wish = { sparsity, ...(schedule && { schedule }), ...(layers && { layers }) };
   const { description } = await openBackend(options.backend ?? 'auto');
   const loaded = await loadTraining(modelFolder);

@@ -3,6 +3,7 @@ import { MODEL_RATE_HZ } from '../../../inference/windows/beat-signal.js';
 import type { RecordedNoise } from '../../augment/recorded-noise.js';
 import { drawNoise } from '../../augment/windows.js';
 import { type BeatRecord, CLASSES, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
+import { LabError } from '../../error.js';
 import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
 import { Random } from '../../train/random.js';
@@ -34,7 +35,7 @@ export class BeatSampler implements Resumable {
   /**
    * @param records with standardised features
    * @param recorded noise at the model's rate, where the recipe asks for it
-   * @throws Error where a class has no beats at all
+   * @throws LabError where a class has no beats at all
    */
   constructor(
     records: readonly BeatRecord[],
@@ -44,7 +45,7 @@ export class BeatSampler implements Resumable {
   ) {
     const { muscle = 0, baseline = 0 } = recipe.augmentation;
     if ((muscle > 0 || baseline > 0) && !recorded)
-      throw new Error('the recipe asks for recorded noise, and none is given');
+      throw new LabError('the recipe asks for recorded noise, and none is given');
     this.random = new Random(seed);
     this.normals = Float32Array.from({ length: NORMALS }, () => this.random.normal());
     this.pools = LABELS.map((label) => {
@@ -52,7 +53,7 @@ export class BeatSampler implements Resumable {
       const wanted = label === 'V' ? ['V', 'F'] : [label];
       const pools = records.map((record) => ({ record, beats: beatsOf(record, wanted) }));
       const filled = pools.filter(({ beats }) => beats.length > 0);
-      if (filled.length === 0) throw new Error(`no beats of class ${label} to train on`);
+      if (filled.length === 0) throw new LabError(`no beats of class ${label} to train on`);
       const inSvdb = filled.filter(({ record }) => record.database === 'svdb');
       return [inSvdb, filled.filter((pool) => !inSvdb.includes(pool))];
     });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseManifest } from '../../../inference/bundle/manifest.js';
 import { parseRhythmPreprocessing } from '../../../inference/windows/rhythm-rr.js';
+import { LabError } from '../../error.js';
 import { type ExportResult, type ExportVariant, exportBundle, readVariants, spread } from '../../export/index.js';
 import { readModelFile } from '../../onnx/index.js';
 import { answers, loadQuantization, type ModelItem, type Quantization } from '../../quantize/index.js';
@@ -90,7 +91,7 @@ export async function exportRhythmRr(options: ExportRhythmRrOptions): Promise<Ex
   const golden = spread(testSet.items, GOLDEN_ITEMS);
   const { on, off, sustainMs, clearMs } = shippedSetting();
   const { defaultVariant = 'int8' } = options;
-  if (!variants.some(({ id }) => id === defaultVariant)) throw new Error(`there is no variant ${defaultVariant}`);
+  if (!variants.some(({ id }) => id === defaultVariant)) throw new LabError(`there is no variant ${defaultVariant}`);
   return exportBundle({
     outDir: options.outDir,
     name: 'rhythm-rr',

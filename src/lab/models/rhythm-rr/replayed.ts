@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { rhythmAt } from '../../data/rhythm-records.js';
+import { LabError } from '../../error.js';
 import { readAnnotations } from '../../wfdb/index.js';
 import { alarmFigures, type RaisedAlert } from './alarm-level.js';
 import type { RhythmTestFigures } from './evaluate.js';
@@ -36,7 +37,7 @@ const VERDICT_BEATS = 60;
  * Figures of what `slothd replay` wrote of the records of one database: the deployed path, with our own detector's beats
  * where the record holds a signal. A window is what the majority of its 60 beats are by the reference.
  * @param folder of the database, where the reference `.atr` files are
- * @throws Error where the file holds no replay, WfdbError where a reference is missing
+ * @throws LabError where the file holds no replay, WfdbError where a reference is missing
  */
 export async function replayedFigures(eventsFile: string, folder: string): Promise<RhythmTestFigures> {
   const scored: ScoredRhythm[] = [];
@@ -47,7 +48,7 @@ export async function replayedFigures(eventsFile: string, folder: string): Promi
     scored.push(one);
     alerts.set(one, played.alerts);
   }
-  if (scored.length === 0) throw new Error(`${eventsFile} holds no events of a replay`);
+  if (scored.length === 0) throw new LabError(`${eventsFile} holds no events of a replay`);
   return {
     windows: {
       other: windowFigures(scored, 'other'),
@@ -70,7 +71,7 @@ async function readReplay(file: string): Promise<Played[]> {
       continue;
     }
     const played = all.at(-1);
-    if (!played) throw new Error(`${file} does not begin as a replay does`);
+    if (!played) throw new LabError(`${file} does not begin as a replay does`);
     const tMs = line.t * 1000;
     if (line.type === 'beat') played.beatsMs.push(tMs);
     else if (line.type === 'end') played.endMs = tMs;

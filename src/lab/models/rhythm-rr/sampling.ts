@@ -1,5 +1,6 @@
 import { RHYTHM_BEATS, RHYTHM_RR_INPUT_SHAPES, RhythmRrInputs } from '../../../inference/windows/rhythm-rr.js';
 import { AF, type RhythmRecord, UNLABELLED } from '../../data/rhythm-records.js';
+import { LabError } from '../../error.js';
 import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
 import { Random } from '../../train/random.js';
@@ -44,7 +45,7 @@ export class RhythmSampler implements Resumable {
 
   /**
    * @param preprocessing constants of the features; null leaves them as they are
-   * @throws Error where no record has a window
+   * @throws LabError where no record has a window
    */
   constructor(
     records: readonly RhythmRecord[],
@@ -55,7 +56,7 @@ export class RhythmSampler implements Resumable {
     this.random = new Random(seed);
     this.inputs = new RhythmRrInputs(preprocessing ? { ...preprocessing } : undefined);
     this.records = records.filter((record) => this.drawEnd(record) !== null);
-    if (this.records.length === 0) throw new Error('no record has a window of 60 labelled intervals to train on');
+    if (this.records.length === 0) throw new LabError('no record has a window of 60 labelled intervals to train on');
     this.sequences = new Float32Array(batchSize * SEQUENCE_VALUES);
     this.vectors = new Float32Array(batchSize * FEATURE_VALUES);
     const inputs =

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseShockablePreprocessing, type ShockablePreprocessing } from '../../../inference/windows/shockable-ecg.js';
+import { LabError } from '../../error.js';
 import { loadModel, saveModel } from '../../train/model-files.js';
 import type { Fitted } from './fit.js';
 
@@ -26,7 +27,7 @@ export async function saveTraining(folder: string, fitted: Fitted, training: Sho
   await writeFile(join(folder, FILE), `${JSON.stringify(training, null, 1)}\n`);
 }
 
-/** @throws Error that names the folder's file which is missing or wrong */
+/** @throws LabError that names the folder's file which is missing or wrong */
 export async function loadTraining(folder: string): Promise<{ fitted: Fitted; training: ShockableTraining }> {
   const file = join(folder, FILE);
   let training: ShockableTraining;
@@ -34,7 +35,7 @@ export async function loadTraining(folder: string): Promise<{ fitted: Fitted; tr
     training = JSON.parse(await readFile(file, 'utf8')) as ShockableTraining;
     parseShockablePreprocessing({ ...training.preprocessing });
   } catch (error) {
-    throw new Error(`${file}: no training of shockable-ecg can be read (${(error as Error).message})`, {
+    throw new LabError(`${file}: no training of shockable-ecg can be read (${(error as Error).message})`, {
       cause: error,
     });
   }

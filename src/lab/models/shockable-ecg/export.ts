@@ -1,12 +1,11 @@
+import { LabError } from '../../error.js';
 import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
-import { answers, loadQuantization, type ModelItem } from '../../quantize/index.js';
+import { answers, loadQuantization } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { cardText } from './card-text.js';
-import { loadTestRecords, type ShockableDataOptions } from './data.js';
-import { type ShockableTestFigures, testFiguresOf } from './evaluate.js';
+import type { ShockableDataOptions } from './data.js';
 import { LABELS } from './network.js';
-import { itemsOf } from './quantize.js';
-import { type ScoredRecord, softmax } from './score.js';
+import { shockableTestSet } from './test-set.js';
 import { shippedSetting } from './train.js';
 
 /** Windows of the golden vectors, spread over the test records. */
@@ -32,21 +31,11 @@ export async function exportShockable(options: ExportShockableOptions): Promise<
   const pruned = (await loadTraining(options.prunedFolder)).training;
   const quantization = await loadQuantization(options.floatOnnxFolder);
   const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
-  const test = await loadTestRecords(options);
-  const all: ModelItem[] = test.flatMap((record) => [...itemsOf(record, training.preprocessing)]);
+  const testSet = await shockableTestSet(options, training.preprocessing);
+  const all = testSet.items;
   const { on, off, verdicts, clearMs } = shippedSetting();
   const { defaultVariant = 'int8' } = options;
-  if (!variants.some(({ id }) => id === defaultVariant)) throw new Error(`there is no variant ${defaultVariant}`);
-  const testOf = (got: readonly Float32Array[]): ShockableTestFigures => {
-    let at = 0;
-    return testFiguresOf(
-      test.map((record): ScoredRecord => {
-        const logits = new Float32Array(record.ends.length * LABELS.length);
-        for (let w = 0; w < record.ends.length; w++) logits.set(got[at++]!, w * LABELS.length);
-        return { record, scores: softmax(logits) };
-      }),
-    );
-  };
+  if (!variants.some(({ id }) => id === defaultVariant)) throw new LabError(`there is no variant ${defaultVariant}`);
   return exportBundle({
     outDir: options.outDir,
     name: 'shockable-ecg',
@@ -69,24 +58,14 @@ export async function exportShockable(options: ExportShockableOptions): Promise<
     defaultVariant,
     golden: spread(all, GOLDEN_ITEMS),
     evaluationItems: () => all,
-    evaluate: (got) => figures(testOf(got)),
+    evaluate: testSet.figures,
     primaryMetric: 'mitdb specificity',
     about: cardText({
       calibration: quantization.calibration,
-      test: testOf(await answers(variants.find(({ id }) => id === defaultVariant)!.model, all)),
+      test: testSet.test(await answers(variants.find(({ id }) => id === defaultVariant)!.model, all)),
       testedVariant: defaultVariant,
       validation: training.validation,
       notes: options.notes ?? '',
     }),
   });
-}
-
-/** The figures of a variant, for the manifest and the card's table. */
-function figures({ mitdb, noise }: ShockableTestFigures): Record<string, number> {
-  return {
-    'mitdb specificity': mitdb.windows.specificity,
-    'mitdb false alerts': mitdb.alarms.falseAlerts,
-    'noise specificity': 1 - noise.windows.noisePositive,
-    'noise false alerts/h': noise.alarms.falsePerHour,
-  };
 }

@@ -9,4 +9,5 @@ export { type PruneShockableOptions, pruneShockable } from './prune.js';
 export { type QuantizeShockableOptions, quantizeShockable } from './quantize.js';
 export { SHOCKABLE_RECIPE, type ShockableRecipe } from './recipe.js';
 export { replayedFigures } from './replayed.js';
+export { shockableTestSet } from './test-set.js';
 export { type TrainShockableOptions, trainShockable, validationOf } from './train.js';

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadShockableRecord, NOISE, OTHER } from '../../data/shockable-records.js';
+import { LabError } from '../../error.js';
 import { type RaisedAlert, type ShockableAlarmFigures, shockableAlarmFigures } from './alarm-level.js';
 
 /** A line of `slothd replay`, as far as it is of use here. */
@@ -27,7 +28,7 @@ const WHOLE: Readonly<Record<string, typeof OTHER | typeof NOISE>> = { svdb: OTH
  * Figures of what `slothd replay` wrote of the records of one database: the whole deployed path, with its quality gate
  * and the alerts that rest on beats, too.
  * @param folder of the database, where records and reference are
- * @throws Error where the file holds no replay, WfdbError where a record is missing
+ * @throws LabError where the file holds no replay, WfdbError where a record is missing
  */
 export async function replayedFigures(
   eventsFile: string,
@@ -46,7 +47,7 @@ export async function replayedFigures(
       played.set(line.record, alerts);
       continue;
     }
-    if (!alerts) throw new Error(`${eventsFile} does not begin as a replay does`);
+    if (!alerts) throw new LabError(`${eventsFile} does not begin as a replay does`);
     const kind = KINDS[line.kind];
     if (!kind) continue;
     if (line.event === 'new') {
@@ -58,7 +59,7 @@ export async function replayedFigures(
       if (alert) alert.endS = line.t;
     }
   }
-  if (played.size === 0) throw new Error(`${eventsFile} holds no events of a replay`);
+  if (played.size === 0) throw new LabError(`${eventsFile} holds no events of a replay`);
   const records = [];
   for (const name of played.keys()) {
     records.push(await loadShockableRecord(join(folder), name, WHOLE[database] ?? null, cacheFolder));

@@ -7,6 +7,7 @@ import {
   standardiseShockable,
 } from '../../../inference/windows/shockable-ecg.js';
 import { FAST_VT, FIBRILLATION, MIXED, type ShockableRecord, SLOW_VT } from '../../data/shockable-records.js';
+import { LabError } from '../../error.js';
 import type { Batch } from '../../train/loop.js';
 import { Random } from '../../train/random.js';
 import { LABELS } from './network.js';
@@ -30,7 +31,7 @@ export class ShockableSampler {
   private readonly window = new Float64Array(SHOCKABLE_SAMPLES);
   private usual = 0;
 
-  /** @throws Error where a class has no window */
+  /** @throws LabError where a class has no window */
   constructor(
     records: readonly ShockableRecord[],
     private readonly noise: readonly Float32Array[],
@@ -46,7 +47,7 @@ export class ShockableSampler {
         upTo += Math.sqrt(windows.length);
         return [{ record, windows, upTo }];
       });
-      if (found.length === 0) throw new Error('a class has no window to train on');
+      if (found.length === 0) throw new LabError('a class has no window to train on');
       return found;
     };
     this.byLabel = {
