@@ -15,7 +15,6 @@ import { Metrics } from '../watch/metrics.js';
 import { SystemdNotifier } from '../watch/systemd.js';
 import { Watchdog } from '../watch/watchdog.js';
 import { AlarmDesk } from './alarm-desk.js';
-import { alertsCsv, parseAlertQuery } from './alert-query.js';
 import { keepBaselines, restoreBaseline } from './baselines.js';
 import { carryOut } from './commands.js';
 import type { FlightShelf } from './flight/shelf.js';
@@ -26,8 +25,8 @@ import { type MeasuredStore, measuredStore } from './measured-store.js';
 import { aboutOf, modelHealthOf } from './model-report.js';
 import type { ModelRefresh, Models } from './models.js';
 import { Persons } from './persons.js';
-import { refreshMetrics } from './refresh-metrics.js';
 import { Station } from './station.js';
+import { webView } from './web-view.js';
 
 /** The outside world, passed in; `run`, the demo and tests bring their own. */
 export interface Outside {
@@ -55,9 +54,6 @@ const LOOK_MS = 1000;
 /** A sensor's vitals go out in one of so many rounds: once a second. */
 const VITALS_ROUNDS = 10;
 const HEALTH_MS = 30_000;
-/** Alerts the dashboard begins with. */
-const SHOWN_ALERTS = 100;
-
 /** What was learnt of a person is worth a write this often: a power cut costs no more. */
 const BASELINE_MS = 600_000;
 
@@ -193,8 +189,7 @@ export class Daemon {
 
   /** For the demo's live line and for tests. */
   sensor(name: string) {
-    const station = this.stations.get(name);
-    return station ? { ...station.vitals.peek(station.runtime.current), online: station.runtime.isOnline } : null;
+    return this.stations.get(name)?.shown ?? null;
   }
 
   alarmsOf(sensor: string): AlarmEngine | null {
@@ -367,56 +362,30 @@ export class Daemon {
       host: http.host,
       port: http.port,
       token: this.outside.httpToken,
-      view: {
-        live: () => this.watchdog.verdict(),
-        ready: () => this.ready(),
-        metricsText: (openMetrics) => {
-          refreshMetrics(this.metrics, this.healthInputs(), this.models, {
-            version: this.outside.version,
-            deadlineMs: this.config.inference.deadlineMs,
-            eventClients: this.web?.events.size ?? 0,
-            eventsSkipped: this.web?.events.skipped ?? 0,
-          });
-          return this.metrics.text(openMetrics);
-        },
-        status: () => ({
-          node,
-          version: this.outside.version,
-          sensors: [...this.stations.values()].map(({ name, carries, recentBeats }) => ({
-            name,
-            waveform: carries.waveform?.kind ?? null,
-            vitals: this.sensor(name),
-            beats: recentBeats,
-          })),
-          alerts: this.desk.history.list({ limit: SHOWN_ALERTS }),
-          health: healthOf(this.healthInputs()),
-          latency: this.latencyView(),
-        }),
-        about: () => ({ node, ...this.about() }),
-        latency: () => this.latencyView(),
-        alerts: (params) => this.desk.history.list(parseAlertQuery(params, this.outside.clock.wallMs())),
-        alertsCsv: (params) => alertsCsv(this.desk.history.list(parseAlertQuery(params, this.outside.clock.wallMs()))),
-        alert: (id) => this.desk.history.details(id, this.store),
-        recording: (id) => this.flights?.load(id) ?? null,
+      view: webView({
+        node,
+        version: this.outside.version,
+        inference: this.config.inference,
+        clock: this.outside.clock,
+        stations: this.stations,
+        desk: this.desk,
+        store: this.store,
+        flights: this.flights,
+        models: this.models,
+        metrics: this.metrics,
+        latency: this.latency,
+        watchdog: this.watchdog,
+        events: () => this.web?.events ?? null,
+        healthInputs: () => this.healthInputs(),
+        about: () => this.about(),
         command: (verb, args) => carryOut(verb, args, this),
-      },
+      }),
     });
     this.url = await web.listen();
     this.web = web;
     web.events.onFirst = () => {
       this.cancelTrace();
       this.showTraces();
-    };
-  }
-
-  private latencyView() {
-    const { budgetMs, deadlineMs } = this.config.inference;
-    return {
-      intervalSeconds: ROTATE_MS / 1000,
-      budgetsMs: { inference: budgetMs },
-      deadlinesMs: { inference: deadlineMs },
-      points: this.latency.history.points(),
-      inference: this.latency.bins('inference'),
     };
   }
 

@@ -153,6 +153,11 @@ export class Station {
     options.persons.add(this);
   }
 
+  /** The vitals of this moment; nothing begins anew by being looked at. */
+  get shown() {
+    return { ...this.vitals.peek(this.runtime.current), online: this.runtime.isOnline };
+  }
+
   /** The state of the signal and the rate shown now. */
   now() {
     const { quality, hrBpm } = this.vitals.peek(this.runtime.current);
