@@ -64,6 +64,8 @@ export interface DeviceCondition {
   /** Alerts given up since the start. */
   readonly shedAlerts: number;
   readonly clockSynced: boolean;
+  /** Nothing can be kept on the disk; left out in recordings of earlier versions. */
+  readonly memoryOnly?: boolean;
 }
 
 /** How the model is doing, as far as an alarm is concerned. */

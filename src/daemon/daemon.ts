@@ -269,7 +269,8 @@ export class Daemon {
     const { outbox, webhook } = this.delivery.stats();
     const outboxFull = outbox.full || (webhook?.outbox.full ?? false);
     const shedAlerts = outbox.shedAlerts + (webhook?.outbox.shedAlerts ?? 0);
-    const condition = { outboxFull, shedAlerts, clockSynced: this.outside.clock.synced() };
+    const memoryOnly = this.store.state === 'memory-only';
+    const condition = { outboxFull, shedAlerts, memoryOnly, clockSynced: this.outside.clock.synced() };
     for (const station of this.stations.values()) station.tellDevice(this.nowMs(), condition);
   }
 

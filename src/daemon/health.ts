@@ -50,6 +50,11 @@ export interface Readiness {
   readonly notes: string[];
 }
 
+const STORE_WORDS: Readonly<Record<string, string>> = {
+  'memory-only':
+    'memory-only, the disk is full or cannot be written: alerts go out, and do not survive a restart; the disk is tried again every 10 s',
+};
+
 /** Ready means: a beat that came in now would be looked at and its alert would reach the broker. */
 export function readiness(inputs: HealthInputs): Readiness {
   const { watchdog, inference, delivery, storeState } = inputs;
@@ -63,7 +68,7 @@ export function readiness(inputs: HealthInputs): Readiness {
     reasons.push(`broker: ${delivery.lastError || 'not connected yet'}`);
   }
   if (delivery.webhook && delivery.webhook.lastError !== '') reasons.push(`webhook: ${delivery.webhook.lastError}`);
-  if (storeState !== 'ok' && storeState !== 'repaired') reasons.push(`store: ${storeState}`);
+  if (storeState !== 'ok' && storeState !== 'repaired') reasons.push(`store: ${STORE_WORDS[storeState] ?? storeState}`);
   const note = inputs.model?.note;
   return { ready: reasons.length === 0, reasons, notes: note ? [`inference: ${note}`] : [] };
 }

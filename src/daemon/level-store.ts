@@ -3,8 +3,10 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ClassicLevel } from 'classic-level';
 import type { Logger } from 'pino';
+import type { Timers } from '../domain/clock.js';
 import type { KeyValueStore, StoreWrite } from '../domain/store.js';
-import { createMemoryStore } from './memory-store.js';
+import { ReturningStore } from './returning-store.js';
+import { systemTimers } from './system-clock.js';
 
 /** The log methods used here; pino's logger is one. */
 export type StoreLog = Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -31,18 +33,28 @@ export interface DurableStore extends KeyValueStore {
 /**
  * Opens the store in folder `dir` (made where missing). Never fails for what is on the disk: a damaged store is
  * repaired; one beyond repair is moved to `<dir>.corrupt-N` and a fresh one begun; a folder that cannot be written at all
- * gives a store in memory. Each of these is logged as an error.
+ * gives a store in memory that goes back to the disk once there is room. Each of these is logged as an error.
  * @throws StoreInUseError only where another process has the store open: two daemons on one state folder are a mistake to stop at.
  */
-export async function openLevelStore(dir: string, log: StoreLog): Promise<DurableStore> {
+export async function openLevelStore(dir: string, log: StoreLog, timers: Timers = systemTimers): Promise<DurableStore> {
+  const opened = await openOnDisk(dir, log);
+  if ('store' in opened) return opened.store;
+  log.error(
+    { dir, err: opened.error },
+    'the state folder cannot be used: alerts are kept in memory alone and do not survive a restart',
+  );
+  return ReturningStore.begin({ dir, log, timers, open: (folder) => openOnDisk(folder, log) });
+}
+
+async function openOnDisk(dir: string, log: StoreLog): Promise<{ store: DurableStore } | { error: Error }> {
   try {
     await mkdir(dir, { recursive: true });
   } catch (error) {
-    return memoryOnly(dir, error, log);
+    return { error: causeOf(error) };
   }
   const first = await tryOpen(dir);
-  if (first.db) return new LevelStore(first.db, 'ok', first.badEntries, log);
-  if (isDiskTrouble(first.error)) return memoryOnly(dir, first.error, log);
+  if (first.db) return { store: new LevelStore(first.db, 'ok', first.badEntries, log) };
+  if (isDiskTrouble(first.error)) return { error: causeOf(first.error) };
 
   log.error({ dir, err: first.error }, 'the state store is damaged; repairing it');
   try {
@@ -53,7 +65,7 @@ export async function openLevelStore(dir: string, log: StoreLog): Promise<Durabl
   const second = await tryOpen(dir);
   if (second.db) {
     log.error({ dir }, 'the state store was repaired; what could be read is back');
-    return new LevelStore(second.db, 'repaired', second.badEntries, log);
+    return { store: new LevelStore(second.db, 'repaired', second.badEntries, log) };
   }
 
   try {
@@ -64,11 +76,11 @@ export async function openLevelStore(dir: string, log: StoreLog): Promise<Durabl
     );
     await mkdir(dir, { recursive: true });
   } catch (error) {
-    return memoryOnly(dir, error, log);
+    return { error: causeOf(error) };
   }
   const third = await tryOpen(dir);
-  if (third.db) return new LevelStore(third.db, 'fresh-after-corruption', third.badEntries, log);
-  return memoryOnly(dir, third.error, log);
+  if (third.db) return { store: new LevelStore(third.db, 'fresh-after-corruption', third.badEntries, log) };
+  return { error: causeOf(third.error) };
 }
 
 type Opened = { db: ClassicLevel; badEntries: number; error?: undefined } | { db?: undefined; error: unknown };
@@ -191,14 +203,6 @@ function isDiskTrouble(error: unknown): boolean {
   return /No space left|File too large|Read-only file system|Permission denied|Too many open files|Disk quota/i.test(
     causeOf(error).message,
   );
-}
-
-function memoryOnly(dir: string, error: unknown, log: StoreLog): DurableStore {
-  log.error(
-    { dir, err: causeOf(error) },
-    'the state folder cannot be used: alerts are kept in memory alone and do not survive a restart',
-  );
-  return Object.assign(createMemoryStore(), { state: 'memory-only' as const, badEntries: 0, bytesWritten: 0 });
 }
 
 async function moveAside(dir: string): Promise<string> {

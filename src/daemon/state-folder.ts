@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Timers } from '../domain/clock.js';
 import type { DurableStore, StoreLog } from './level-store.js';
 import { openLevelStore } from './level-store.js';
+import { systemTimers } from './system-clock.js';
 
 /**
  * Version of what the store's entries mean (open alarms, snoozes, outbox). One that a former version would misread gets
@@ -38,6 +40,7 @@ export async function openStateStore(
   log: StoreLog,
   format = STORE_FORMAT,
   migrations: Readonly<Record<number, Migration>> = MIGRATIONS,
+  timers: Timers = systemTimers,
 ): Promise<DurableStore> {
   const folder = join(stateDir, STORE_FOLDER);
   let found: number | null = null;
@@ -59,12 +62,13 @@ export async function openStateStore(
     // A folder that cannot be written is the store's own business: it goes on in memory and says so.
     log.error({ stateDir, err: error }, 'the state folder cannot be looked at');
   }
-  const store = await openLevelStore(folder, log);
-  if (store.state === 'memory-only') return store;
+  const store = await openLevelStore(folder, log, timers);
   for (let step = found ?? format; step < format; step++) {
     await migrations[step]?.(store);
     log.info({ from: step, to: step + 1 }, 'the state store was brought up to date');
   }
+  // Where nothing can be written the next start will note it.
+  if (store.state === 'memory-only') return store;
   await writeNote(stateDir, { store: format, by: version }).catch((error: Error) =>
     log.error({ err: error }, 'the state format could not be noted'),
   );

@@ -1,7 +1,10 @@
 import type { StreamMs } from '../../domain/clock.js';
 import type { DeviceCondition, Finding, Rule, RuleState } from '../rule.js';
 
-/** Alerts had to be given up because the broker was away for so long that the outbox reached its bound. */
+/**
+ * Alerts had to be given up because the broker was away for so long that the outbox reached its bound; or there is no
+ * room for them on the disk at all, so that a restart would lose what waits.
+ */
 export class OutboxFull implements Rule {
   readonly kind = 'outbox-full';
   readonly needs = 'nothing';
@@ -9,15 +12,18 @@ export class OutboxFull implements Rule {
   private full: boolean | null = null;
   private sinceMs: StreamMs = 0;
   private shedAlerts = 0;
+  private memoryOnly = false;
 
   constructor(settings: { readonly clearMs: number }) {
     this.clearMs = settings.clearMs;
   }
 
-  device(tMs: StreamMs, { outboxFull, shedAlerts }: DeviceCondition): void {
-    if (outboxFull && this.full !== true) this.sinceMs = tMs;
-    this.full = outboxFull;
+  device(tMs: StreamMs, { outboxFull, shedAlerts, memoryOnly = false }: DeviceCondition): void {
+    const full = outboxFull || memoryOnly;
+    if (full && this.full !== true) this.sinceMs = tMs;
+    this.full = full;
     this.shedAlerts = shedAlerts;
+    this.memoryOnly = memoryOnly;
   }
 
   state(): RuleState {
@@ -26,7 +32,10 @@ export class OutboxFull implements Rule {
   }
 
   finding(): Finding {
-    return { onsetMs: this.sinceMs, values: { shedAlerts: this.shedAlerts } };
+    return {
+      onsetMs: this.sinceMs,
+      values: { shedAlerts: this.shedAlerts, ...(this.memoryOnly ? { disk: 'cannot be written' } : {}) },
+    };
   }
 
   summary() {

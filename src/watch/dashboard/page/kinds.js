@@ -17,7 +17,7 @@ const KINDS = {
   'poor-signal': 'The signal is too noisy to judge: movement, dry electrodes or mains hum. Alarms may be missed.',
   'inference-down': 'The model does not run. Alarms that need no model go on.',
   'inference-slow': 'The model answers too slowly for its budget; alarms that need it may come late.',
-  'outbox-full': 'The broker has been away for so long that alerts had to be given up.',
+  'outbox-full': 'No room for alerts that wait: the broker has been away for too long, or the disk cannot be written.',
   'clock-unsynced': "The device's clock is not set: the times shown may be wrong.",
   test: 'Somebody asked for it, to see that alerts arrive. It is no alarm.',
 };
