@@ -1,59 +1,8 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { keepHeapSmall } from './cli/run/small-heap.js';
-import { UsageError } from './cli/usage-error.js';
-import { VERBS } from './cli/verbs.js';
-import { VERSION } from './cli/version.js';
-import { ConfigError } from './config/load.js';
+import module from 'node:module';
 
-async function main(argv: readonly string[]): Promise<number> {
-  const program = new Command('slothd')
-    .description(
-      'The faster sloth: heart sensors in over serial ports, health alerts out over MQTT. Not a medical device.',
-    )
-    .version(VERSION)
-    .exitOverride()
-    .showHelpAfterError('(slothd --help lists the verbs; slothd VERB --help its options)');
-  const wanted = argv.find((word) => !word.startsWith('-'));
-  if (wanted === 'run') keepHeapSmall();
-  for (const [name, does, load] of VERBS) {
-    program.addCommand(
-      name === wanted ? (await load()).name(name).exitOverride() : new Command(name).description(does),
-    );
-  }
-  await program.parseAsync([...argv], { from: 'user' });
-  return Number(process.exitCode ?? 0);
-}
-
-// A reader that has seen enough (`| head`) ends the program; it is no fault.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
-
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : 1;
-    } else if (error instanceof UsageError || error instanceof ConfigError || isExpected(error)) {
-      process.stderr.write(`slothd: ${(error as Error).message}\n`);
-      process.exitCode = 1;
-    } else {
-      process.stderr.write(
-        `slothd: a fault of our own, please report it:\n${error instanceof Error ? error.stack : error}\n`,
-      );
-      process.exitCode = 2;
-    }
-  },
-);
-
-/** Errors of stations that name what a person gave us: a record, a bundle, a file. */
-function isExpected(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return /^(StoreInUse|WebServer|Replay|Wfdb|Bundle|Link|Scenario|Format|Lab|Backend|Export|Calibration|Quantization|UnsupportedLayer|OnnxFormat|Training|Checkpoint|Personalize|Convert)\w*Error$/.test(
-    error.name,
-  );
-}
+// Node 22 and newer keep what they compile, so that the next start takes less CPU; before anything else is read. Where the
+// folder cannot be written they just go on. NODE_COMPILE_CACHE says which folder (the service has one).
+(module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
+const { runProgram } = await import('./cli/program.js');
+await runProgram(process.argv.slice(2));

@@ -18,7 +18,7 @@ import { OnsetBook } from './demo/onsets.js';
 import { openDemoPort } from './demo/port.js';
 import { scaledTime } from './demo/scaled-time.js';
 import { Screen } from './demo/screen.js';
-import { untilSignal } from './run.js';
+import { untilSignal } from './until-signal.js';
 import { UsageError } from './usage-error.js';
 import { VERSION } from './version.js';
 

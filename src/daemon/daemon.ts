@@ -82,6 +82,8 @@ export class Daemon {
   private cancels: (() => void)[] = [];
   private cancelTrace = () => {};
   private startedAtMs = 0;
+  /** Everything is built: what changes may be told. */
+  private started = false;
   private rounds = 0;
   private wasReady: string | null = null;
 
@@ -105,12 +107,27 @@ export class Daemon {
   /** Starts everything. Never fails because a sensor or the broker is missing. */
   async start(): Promise<void> {
     const { config, outside } = this;
-    const { clock, log } = outside;
+    const { clock } = outside;
     this.startedAtMs = clock.monotonicMs();
     this.store = await outside.openStore(config.stateDir);
     this.flights = config.flightRecorder.enabled ? (outside.openFlights?.(config) ?? null) : null;
     this.measured = measuredStore(this.store, clock, this.latency);
-    this.models = await outside.createModels(config, this.latency, () => this.inferenceChanged());
+    this.models = await outside.createModels(config, this.latency, () => {
+      if (this.started) this.inferenceChanged();
+    });
+    // At once: the host loads while the rest is built. Nobody asks it before the sensors start.
+    this.models.start();
+    try {
+      await this.startRest();
+    } catch (error) {
+      await this.models.stop();
+      throw error;
+    }
+  }
+
+  private async startRest(): Promise<void> {
+    const { config, outside } = this;
+    const { clock, log } = outside;
     this.delivery = new Delivery({
       settings: { mqtt: config.mqtt, homeAssistant: config.homeAssistant, webhook: config.webhook },
       node: config.node,
@@ -145,8 +162,8 @@ export class Daemon {
     await this.desk.endAlertsOfFormer(new Set(this.stations.keys()), config.alarms);
     await this.startWeb();
     await this.delivery.start();
-    this.models.start();
     for (const station of this.stations.values()) station.runtime.start();
+    this.started = true;
     this.inferenceChanged();
     this.heartbeats = new Heartbeats(this.watchdog, clock, this.models, this.measured);
     this.every(TICK_MS, () => this.tick());

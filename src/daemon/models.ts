@@ -4,6 +4,7 @@ import { type InferencePort, MODEL_SLOTS, type ModelSlot } from '../domain/infer
 import type { StageRecorder } from '../domain/stage.js';
 import type { Manifest } from '../inference/bundle/manifest.js';
 import { RUNTIMES, type VariantTrial } from '../inference/host/messages.js';
+import type { SpawnHost } from '../inference/host/spawn.js';
 import { InferenceRunner } from '../inference/runner.js';
 import type { InferenceStats } from '../inference/stats.js';
 import { parseAnomalyPreprocessing } from '../inference/windows/anomaly-rr.js';
@@ -95,6 +96,7 @@ interface Serving {
 /**
  * Reads the configured bundles and prepares their host. A refused bundle is a reason, never an error.
  * @param stateDir where installed bundles are; left out: shipped ones and folders alone
+ * @param spawn how hosts are started; left out: as children of this process
  */
 export async function createModels(
   settings: InferenceSettings,
@@ -102,8 +104,9 @@ export async function createModels(
   onState: () => void,
   log: Logger,
   stateDir?: string,
+  spawn?: SpawnHost,
 ): Promise<Models> {
-  const models = new RunningModels(settings, stages, onState, log, stateDir);
+  const models = new RunningModels(settings, stages, onState, log, stateDir, spawn);
   await models.open();
   return models;
 }
@@ -132,6 +135,7 @@ class RunningModels implements Models {
     private readonly onState: () => void,
     private readonly log: Logger,
     private readonly stateDir: string | undefined,
+    private readonly spawn: SpawnHost | undefined,
   ) {}
 
   async open(): Promise<void> {
@@ -179,12 +183,17 @@ class RunningModels implements Models {
   }
 
   start(): void {
-    void this.startAndWait();
+    void this.begin(true);
   }
 
-  async startAndWait(): Promise<void> {
+  startAndWait(): Promise<void> {
+    return this.begin(false);
+  }
+
+  /** @param tryLater be ready soon, on the default variants; else every answer comes from the variant chosen */
+  private async begin(tryLater: boolean): Promise<void> {
     if (!this.wanted) return;
-    this.runner.start();
+    this.runner.start(tryLater);
     await this.runner.settled();
     // A bundle whose files are right may still compute wrongly on this machine: then the former one serves.
     while (!this.stopped && this.setAside(this.serving)) {
@@ -273,8 +282,13 @@ class RunningModels implements Models {
       runtimes: RUNTIMES[runtime],
       models: Object.fromEntries([...bundles].map(([slot, { folder }]) => [slot, folder])),
       stages: this.stages,
+      // What waits there has the native runtime loaded.
+      ...(this.spawn && runtime !== 'wasm' ? { spawn: this.spawn } : {}),
       onState: (state, reason) => {
         this.log[state === 'down' ? 'warn' : 'info']({ state, reason }, `inference ${state}`);
+        if (this.serving.runner === runner) this.onState();
+      },
+      onRevised: () => {
         if (this.serving.runner === runner) this.onState();
       },
     });

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
 import type { Format } from '../domain/reading.js';
+import type { SpawnHost } from '../inference/host/spawn.js';
 import { serialSettings } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
 import { ProcessLink } from '../sensor/links/process.js';
@@ -42,9 +43,10 @@ export function openLink({ link, options }: SensorSettings, format: Format): Lin
 
 /**
  * The real outside world of a daemon on this machine.
+ * @param spawnHost how model hosts are started; left out: as children of this process
  * @throws Error when the token file cannot be read
  */
-export function systemOutside(config: Config, log: Logger, version: string): Outside {
+export function systemOutside(config: Config, log: Logger, version: string, spawnHost?: SpawnHost): Outside {
   return {
     clock: systemClock,
     timers: systemTimers,
@@ -57,7 +59,7 @@ export function systemOutside(config: Config, log: Logger, version: string): Out
     openStore: (dir) => openStateStore(dir, version, log.child({ part: 'store' })),
     openFlights: ({ stateDir, flightRecorder }) =>
       new FlightShelf(join(stateDir, 'flight'), flightRecorder.diskMb * 1e6, log.child({ part: 'flight' })),
-    createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log, c.stateDir),
+    createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log, c.stateDir, spawnHost),
     httpToken: config.http.tokenFile ? readFileSync(config.http.tokenFile, 'utf8').trim() : null,
   };
 }

@@ -69,6 +69,11 @@ export class Fallback {
     if (!this.#chosen.has(model.slot)) this.#chosen.set(model.slot, model);
   }
 
+  /** The first host tried another variant after it had loaded: that choice stands. */
+  revised(model: LoadedModel): void {
+    this.#chosen.set(model.slot, model);
+  }
+
   /** Why something else runs than was wanted first; empty where it does not. */
   get note(): string {
     const variants = [...this.#instead].map(

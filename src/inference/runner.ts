@@ -32,6 +32,8 @@ export interface InferenceRunnerOptions {
   /** Resident memory of a process in MiB; null where it cannot be read. */
   readonly residentMiB?: (pid: number) => Promise<number | null>;
   onState?(state: InferenceState, reason: string): void;
+  /** Variants were tried after the start, and the faster ones run now. */
+  onRevised?(): void;
 }
 
 interface Flight {
@@ -47,7 +49,8 @@ const DRAIN_LOOK_MS = 5;
  * the host; a host that hangs is killed, one that dies is started again with a new generation number.
  */
 export class InferenceRunner implements InferencePort {
-  readonly #options: Required<Omit<InferenceRunnerOptions, 'stages' | 'onState'>> & InferenceRunnerOptions;
+  readonly #options: Required<Omit<InferenceRunnerOptions, 'stages' | 'onState' | 'onRevised'>> &
+    InferenceRunnerOptions;
   readonly #slots: readonly string[];
   readonly #queue: RequestQueue;
   readonly #answers = new Latencies();
@@ -89,6 +92,7 @@ export class InferenceRunner implements InferencePort {
   /** The host came up but can run nothing: it is not started again by itself. */
   #refused = false;
   #stopping = false;
+  #tryLater = false;
   #settledWaiters: (() => void)[] = [];
   #deadWaiters: (() => void)[] = [];
 
@@ -115,8 +119,12 @@ export class InferenceRunner implements InferencePort {
     this.#queue = new RequestQueue(this.#options.maxQueue, () => this.#count.dropped++);
   }
 
-  /** Starts the host; does not wait for it. Again after a refusal, once its reason was mended. */
-  start(): void {
+  /**
+   * Starts the host; does not wait for it. Again after a refusal, once its reason was mended.
+   * @param tryLater with `auto`: be ready on the default variants, try others between the answers (`onRevised`)
+   */
+  start(tryLater = false): void {
+    this.#tryLater = tryLater;
     if (this.#refused) this.#fallback.reset();
     if (this.#host || this.#respawnTimer || this.#stopping) return;
     if (this.#slots.length === 0) {
@@ -254,6 +262,7 @@ export class InferenceRunner implements InferencePort {
     host.load({
       runtime: this.#fallback.runtime,
       timingMs,
+      tryLater: this.#tryLater,
       models: this.#slots.map((slot) => ({
         slot,
         dir: models[slot] as string,
@@ -264,6 +273,10 @@ export class InferenceRunner implements InferencePort {
   }
 
   #onLoaded(report: LoadReport): void {
+    if (report.revised) {
+      this.#onRevised(report);
+      return;
+    }
     if (this.#startTimer) clearTimeout(this.#startTimer);
     if (report.runtimeFault && this.#fallback.runtimeFailed(report.runtimeFault)) {
       this.#switching = true;
@@ -292,6 +305,14 @@ export class InferenceRunner implements InferencePort {
       return;
     }
     if (this.#refused) this.#host?.close();
+  }
+
+  #onRevised(report: LoadReport): void {
+    // A host on its way out has nothing more to say.
+    if (this.#loaded.length === 0) return;
+    this.#loaded = report.models.map(({ loaded }) => loaded);
+    for (const { loaded } of report.models) if (loaded) this.#fallback.revised(loaded);
+    this.#options.onRevised?.();
   }
 
   #onDead(reason: string, signal: NodeJS.Signals | null): void {

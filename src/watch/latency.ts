@@ -1,4 +1,6 @@
-import { build, type Histogram as Hdr } from 'hdr-histogram-js';
+import type { Histogram as Hdr } from 'hdr-histogram-js';
+// Not the whole package: its WebAssembly and its log files would be read at each start and never used.
+import { build } from 'hdr-histogram-js/dist/HistogramBuilder.js';
 import type { Stage, StageRecorder, StageSubject } from '../domain/stage.js';
 import { LatencyHistory } from './latency-history.js';
 

@@ -21,6 +21,17 @@ export function inRoot(root) {
 const CONFIG = `sensors:
   - { name: chest, format: ad8232, link: { type: recording, file: /tmp/none.bin, bytesPerSecond: 1500 } }
 mqtt: { enabled: false }
+http: { port: 19464 }
+`;
+
+/** Every file of the dashboard as the running service gives it out; the root shares this machine's network. */
+const ASSETS = `
+const { ASSET_PATHS } = await import('/usr/lib/slothd/dist/watch/dashboard/assets.js');
+for (const path of ['/livez', '/metrics', ...ASSET_PATHS]) {
+  const { status } = await fetch('http://127.0.0.1:19464' + path);
+  if (status !== 200) throw new Error(path + ' gives ' + status);
+}
+console.log('the dashboard is whole');
 `;
 
 /** @returns checks in order: what they are called, and what does them */
@@ -80,9 +91,12 @@ export function checks(root, { newer }) {
         run('slothd check');
         writeFileSync(path('etc/slothd/slothd.yaml'), CONFIG);
         run('slothd check');
+        writeFileSync(path('tmp/assets.mjs'), ASSETS);
+        // As the unit's ExecStart, by its user; meanwhile somebody opens the dashboard.
         const log = run(
-          "su -s /bin/sh slothd -c 'cd /var/lib/slothd && timeout --preserve-status 20 /usr/lib/slothd/bin/slothd run --config /etc/slothd/slothd.yaml' 2>&1 || true",
+          "(sleep 12; /usr/lib/slothd/runtime/node /tmp/assets.mjs 2>&1) & su -s /bin/sh slothd -c 'cd /var/lib/slothd && timeout --preserve-status 20 /usr/lib/slothd/bin/slothd run --config /etc/slothd/slothd.yaml' 2>&1 || true; wait",
         );
+        expect(/the dashboard is whole/.test(log), log.slice(-800));
         expect(/"msg":"running"/.test(log), log.slice(-800));
         expect(/"msg":"inference ready"/.test(log), log.slice(-800));
         expect(existsSync(path('var/lib/slothd/store')), 'no store in /var/lib/slothd');

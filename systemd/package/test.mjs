@@ -14,10 +14,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checks, inRoot } from './checks.mjs';
+import { has, Verdicts } from './verdicts.mjs';
 
 const top = fileURLToPath(new URL('../../', import.meta.url));
 const { values: options } = parseArgs({
@@ -33,7 +34,7 @@ if (process.getuid?.() !== 0) skip('it needs root: sudo npm run package:test');
 if (!has('debootstrap')) skip('it needs debootstrap: sudo apt install debootstrap');
 
 const deb = resolve(options.deb ?? newestDeb());
-const results = [];
+const verdicts = new Verdicts();
 const work = mkdtempSync(join(tmpdir(), 'slothd-root-'));
 const root = join(work, 'root');
 try {
@@ -43,34 +44,18 @@ try {
   const newer = makeNewer();
   for (const mount of ['proc', 'dev']) execFileSync('mount', ['--rbind', `/${mount}`, path(mount)]);
   try {
-    for (const [name, run] of checks(root, { newer })) check(name, run);
+    for (const [name, run] of checks(root, { newer })) await verdicts.check(name, run);
   } finally {
     for (const mount of ['proc', 'dev']) execFileSync('umount', ['--recursive', '--lazy', path(mount)]);
   }
-  if (options.lintian) check('lintian', lintian);
-  if (options.reproducible) check('the same bytes when built again', reproducible);
+  if (options.lintian) await verdicts.check('lintian', lintian);
+  if (options.reproducible) await verdicts.check('the same bytes when built again', reproducible);
 } finally {
   // Never through a mount that stayed: that would be this machine's own /dev.
   if (existsSync(join(root, 'proc/self'))) process.stderr.write(`${root}/proc is still mounted: umount it by hand\n`);
   else rmSync(work, { recursive: true, force: true });
 }
 report();
-
-function check(name, run) {
-  const from = performance.now();
-  const result = { name, ok: true, says: '' };
-  try {
-    result.says = run() ?? '';
-  } catch (error) {
-    result.ok = false;
-    result.says = `${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}`.trim();
-  }
-  results.push(result);
-  const seconds = ((performance.now() - from) / 1000).toFixed(1);
-  process.stdout.write(
-    `${result.ok ? 'ok  ' : 'BAD '} ${name} (${seconds} s)${result.says ? `: ${result.says}` : ''}\n`,
-  );
-}
 
 /** A small Debian with systemd; unpacked once, then copied from the cache. */
 function makeRoot(folder) {
@@ -103,37 +88,47 @@ function makeNewer() {
 }
 
 function lintian() {
-  if (!has('lintian')) return 'not installed, not run';
-  const said = execFileSync('lintian', ['--no-tag-display-limit', '--fail-on', 'none', deb], { encoding: 'utf8' });
-  const found = said.split('\n').filter((line) => /^[EW]:/.test(line));
+  if (!has('lintian')) throw new Error('it is not installed: sudo apt install lintian');
+  const found = [];
+  for (const file of debs()) {
+    const said = execFileSync('lintian', ['--no-tag-display-limit', '--fail-on', 'none', file], { encoding: 'utf8' });
+    found.push(...said.split('\n').filter((line) => /^[EW]:/.test(line)));
+  }
   if (found.length > 0) throw new Error(found.join('\n'));
-  return 'no errors, no warnings';
+  const { length } = debs();
+  return `no errors, no warnings in ${length} package${length > 1 ? 's' : ''}`;
 }
 
 function reproducible() {
   const out = join(work, 'again');
-  execFileSync(process.execPath, [join(top, 'systemd/package.mjs'), '--arch', 'amd64', '--out', out], {
+  const archs = debs().map((file) => /_(\w+)\.deb$/.exec(file)[1]);
+  execFileSync(process.execPath, [join(top, 'systemd/package.mjs'), '--arch', archs.join(), '--out', out], {
     stdio: 'ignore',
   });
-  const [again] = readdirSync(out);
-  const [first, second] = [deb, join(out, again)].map(sha256);
-  if (first !== second) throw new Error(`sha256 ${first} and ${second}: built from other sources?`);
-  return first;
+  for (const file of debs()) {
+    const [first, second] = [file, join(out, basename(file))].map(sha256);
+    if (first !== second)
+      throw new Error(`${basename(file)}: sha256 ${first} and ${second}: built with --fast or from other sources?`);
+  }
+  return archs.join(' and ');
 }
 
 function report() {
-  const bad = results.filter(({ ok }) => !ok).length;
   const result = {
     what: 'the amd64 package in a fresh Debian root',
-    suite: options.suite,
-    bytes: statSync(deb).size,
-    sha256: sha256(deb),
+    root: `debootstrap --variant=minbase ${options.suite}`,
+    packages: debs().map((file) => ({ file: basename(file), bytes: statSync(file).size, sha256: sha256(file) })),
     at: new Date().toISOString(),
-    checks: results,
+    checks: verdicts.list,
   };
   writeFileSync(join(top, 'bench/results/package.json'), `${JSON.stringify(result, null, 2)}\n`);
-  process.stdout.write(bad === 0 ? 'all is well\n' : `${bad} of ${results.length} checks are bad\n`);
-  process.exitCode = bad === 0 ? 0 : 1;
+  verdicts.end();
+}
+
+/** The package under test, and the other architecture's beside it. */
+function debs() {
+  const other = deb.replace(/_amd64\.deb$/, '_arm64.deb');
+  return existsSync(other) && other !== deb ? [deb, other] : [deb];
 }
 
 function newestDeb() {
@@ -148,15 +143,6 @@ function newestDeb() {
 
 function sha256(file) {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
-}
-
-function has(program) {
-  try {
-    execFileSync('/bin/sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function skip(why) {

@@ -87,6 +87,27 @@ describe('InferenceRunner', () => {
     expect(runner.model('beat')).toMatchObject({ variant: model?.variant, trials: model?.trials });
   });
 
+  it('answers on the default variant while the others are still tried, and loses no answer over a change', async () => {
+    let revised = 0;
+    const runner = makeRunner({ variant: 'auto', timingMs: 100, onRevised: () => revised++ });
+    runner.start(true);
+    expect(await runner.settled()).toBe('ready');
+    const first = runner.model('beat');
+    expect(first?.trials.map(({ medianMs }) => medianMs)).toEqual([null]);
+    let answers = 0;
+    while (revised === 0) {
+      close(await runner.infer('beat', item(1)), item(1), 0);
+      answers++;
+    }
+    expect(answers).toBeGreaterThan(5);
+    const model = runner.model('beat');
+    const of = (id: string) => model?.trials.find((trial) => trial.variant === id)?.medianMs ?? 0;
+    expect(of('fp32')).toBeGreaterThan(0);
+    expect(model?.variant).toBe(of('fp32') < of('int8') * 0.95 ? 'fp32' : 'int8');
+    for (let i = 0; i < 5; i++) close(await runner.infer('beat', item(i)), item(i), 0);
+    expect(runner.stats()).toMatchObject({ lost: 0, faults: 0, unavailable: 0, generation: 1, lateAnswers: 0 });
+  });
+
   it('drops the oldest when the queue is full, and counts it', async () => {
     const runner = await startedRunner({ maxQueue: 4, maxBatch: 2 });
     const answers = await Promise.all(Array.from({ length: 8 }, (_, at) => runner.infer('beat', item(at))));

@@ -13,8 +13,8 @@ describe('the WASM runtime', () => {
     for (const { id } of manifest.variants) {
       // Opening compares the golden vectors within their tolerance; the inputs between them are tried here.
       const request = { slot: 'model', dir, variant: id };
-      const native = await openModel(runtimes[0]!, NATIVE_RUNTIME, request, 0);
-      const wasm = await openModel(runtimes[1]!, WASM_RUNTIME, request, 0);
+      const { runnable: native } = await openModel(runtimes[0]!, NATIVE_RUNTIME, request, 0);
+      const { runnable: wasm } = await openModel(runtimes[1]!, WASM_RUNTIME, request, 0);
       expect([native.loaded.runtime, wasm.loaded.runtime]).toEqual(['native', 'wasm']);
       const allowed = manifest.golden.tolerance[id] as number;
       for (const golden of manifest.golden.inputs.slice(0, 4)) {

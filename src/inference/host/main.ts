@@ -5,7 +5,7 @@
 import { Socket } from 'node:net';
 import { encodeFrame, type Frame, FrameReader, FrameType, floatsOf } from './frames.js';
 import type { LoadReport, LoadRequest } from './messages.js';
-import { importRuntime, type OrtModule, openModel, type RunnableModel } from './session.js';
+import { importRuntime, type OpenedModel, type OrtModule, openModel, type RunnableModel } from './session.js';
 
 const CHANNEL_FD = 3;
 
@@ -33,6 +33,10 @@ const reader = new FrameReader(
 );
 channel.on('data', (chunk) => reader.push(chunk));
 
+// A host that was started early uses its time; whether the runtime is any good is told by the load that follows.
+const [, , preload] = process.argv;
+if (preload) void import(preload).catch(() => {});
+
 async function load(frame: Frame): Promise<void> {
   const request = JSON.parse(frame.payload.toString('utf8')) as LoadRequest;
   const answer = (report: LoadReport) => reply(frame, FrameType.loaded, [Buffer.from(JSON.stringify(report))]);
@@ -43,16 +47,62 @@ async function load(frame: Frame): Promise<void> {
     return answer({ runtimeFault: `${request.runtime.module} does not load: ${textOf(error)}`, models: [] });
   }
   const results: LoadReport['models'][number][] = [];
+  const trials: [index: number, trial: NonNullable<OpenedModel['trial']>][] = [];
   for (const [index, model] of request.models.entries()) {
     try {
-      const runnable = await openModel(ort, request.runtime, model, request.timingMs);
+      const { runnable, trial } = await openModel(ort, request.runtime, model, request.timingMs);
       models.set(index, runnable);
       results.push({ slot: model.slot, loaded: runnable.loaded, refused: null });
+      if (trial) trials.push([index, trial]);
     } catch (error) {
       results.push({ slot: model.slot, loaded: null, refused: textOf(error) });
     }
   }
+  const tried = (index: number, runnable: RunnableModel) => {
+    models.set(index, runnable);
+    results[index] = { slot: runnable.loaded.slot, loaded: runnable.loaded, refused: null };
+  };
+  if (request.tryLater) {
+    answer({ runtimeFault: null, models: results });
+    if (trials.length > 0)
+      tryBetweenAnswers(trials, tried, () => answer({ revised: true, runtimeFault: null, models: results }));
+    return;
+  }
+  for (const [index, trial] of trials) {
+    let step = await trial.next();
+    while (!step.done) step = await trial.next();
+    tried(index, step.value);
+  }
   answer({ runtimeFault: null, models: results });
+}
+
+/** One step at a time in the row of work, so that a beat waits for one step at most. */
+function tryBetweenAnswers(
+  trials: [index: number, trial: NonNullable<OpenedModel['trial']>][],
+  tried: (index: number, runnable: RunnableModel) => void,
+  done: () => void,
+): void {
+  const [first] = trials;
+  if (!first) {
+    done();
+    return;
+  }
+  const [index, trial] = first;
+  work = work.then(async () => {
+    try {
+      const step = await trial.next();
+      if (step.done) {
+        tried(index, step.value);
+        trials.shift();
+      }
+    } catch (error) {
+      // What runs goes on running.
+      console.error(`model host: a trial failed: ${textOf(error)}`);
+      trials.shift();
+    }
+    // After what has come in meanwhile.
+    setImmediate(() => tryBetweenAnswers(trials, tried, done));
+  });
 }
 
 async function run(frame: Frame): Promise<void> {

@@ -32,6 +32,8 @@ export interface LoadRequest {
   }[];
   /** How long the timing of one variant may take. */
   readonly timingMs: number;
+  /** The default variants answer at once; others are tried between the answers, and a revised report follows. */
+  readonly tryLater: boolean;
 }
 
 /** One variant tried at load on this machine. */
@@ -58,6 +60,8 @@ export interface LoadedModel {
 }
 
 export interface LoadReport {
+  /** A second report of the same host: other variants were tried meanwhile, and the faster ones run now. */
+  readonly revised?: boolean;
   /** Why the runtime itself cannot be used; then there are no models. */
   readonly runtimeFault: string | null;
   readonly models: readonly {

@@ -59,8 +59,16 @@ export interface RunnableModel {
   run(inputs: readonly Float32Array[], items: number): Promise<Float32Array>;
 }
 
+/** A model that answers, and what is still to be found out about its variants. */
+export interface OpenedModel {
+  readonly runnable: RunnableModel;
+  /** Tries the other variant, a few milliseconds in each step, and ends with the model to run from then on; null: nothing to try. */
+  readonly trial: AsyncGenerator<undefined, RunnableModel> | null;
+}
+
 /**
- * Loads one bundle, checks it and chooses its variant for this machine.
+ * Loads one bundle and checks it. Where the variant is to be chosen for this machine, the default one runs until the
+ * trial has ended.
  * @throws BundleError with the reason when no variant can be used.
  */
 export async function openModel(
@@ -68,50 +76,72 @@ export async function openModel(
   choice: RuntimeChoice,
   request: LoadRequest['models'][number],
   timingMs: number,
-): Promise<RunnableModel> {
+): Promise<OpenedModel> {
   const bundle = await loadBundle(request.dir);
   const { manifest } = bundle;
   const auto = request.variant === 'auto';
   const wanted =
     auto || request.variant === 'default' ? manifest.defaultVariant : pickVariant(manifest, request.variant).id;
+  const model = (variant: OpenVariant, trials: readonly VariantTrial[]) =>
+    runnableModel(bundle, request, choice.runtime, variant, trials);
   // The default first: with equal times it is the one that stays.
-  const candidates = auto && wanted !== 'fp32' && bundle.files.has('fp32') ? [wanted, 'fp32'] : [wanted];
-
-  const open: OpenVariant[] = [];
+  const other = auto && wanted !== 'fp32' && bundle.files.has('fp32') ? 'fp32' : null;
   const trials: VariantTrial[] = [];
-  for (const id of candidates) {
+  try {
+    const first = await openVariant(ort, choice.runtime, bundle, wanted);
+    const runnable = model(first, [accepted(wanted, null)]);
+    const trial = other
+      ? (async function* () {
+          yield;
+          let second: OpenVariant;
+          try {
+            second = await openVariant(ort, choice.runtime, bundle, other);
+          } catch (error) {
+            return model(first, [refused(other, error), accepted(wanted, null)]);
+          }
+          yield;
+          const [firstMs, secondMs] = yield* timeVariants(manifest, [first, second], timingMs);
+          const better = secondMs !== null && firstMs !== null && secondMs < firstMs * CLEARLY_FASTER;
+          await (better ? first : second).session.release();
+          return model(better ? second : first, [accepted(wanted, firstMs), accepted(other, secondMs)]);
+        })()
+      : null;
+    return { runnable, trial };
+  } catch (error) {
+    trials.push(refused(wanted, error));
+  }
+  if (other) {
     try {
-      open.push(await openVariant(ort, choice.runtime, bundle, id));
+      const second = await openVariant(ort, choice.runtime, bundle, other);
+      return { runnable: model(second, [...trials, accepted(other, null)]), trial: null };
     } catch (error) {
-      trials.push({ variant: id, medianMs: null, refused: messageOf(error) });
+      trials.push(refused(other, error));
     }
   }
-  if (open.length === 0) throw new BundleError(trials.map((trial) => trial.refused).join('; '));
+  throw new BundleError(trials.map((trial) => trial.refused).join('; '));
+}
 
-  const times = open.length > 1 ? await timeVariants(manifest, open, timingMs) : open.map(() => null);
-  for (const [at, variant] of open.entries())
-    trials.push({ variant: variant.id, medianMs: times[at] ?? null, refused: null });
-  const [defaultMs, otherMs] = times;
-  const best = open[1] && otherMs != null && defaultMs != null && otherMs < defaultMs * CLEARLY_FASTER ? 1 : 0;
-  const chosen = open[best] as OpenVariant;
-  for (const variant of open) if (variant !== chosen) await variant.session.release();
+function accepted(variant: string, medianMs: number | null): VariantTrial {
+  return { variant, medianMs, refused: null };
+}
 
+function refused(variant: string, error: unknown): VariantTrial {
+  return { variant, medianMs: null, refused: messageOf(error) };
+}
+
+function runnableModel(
+  { manifest }: Bundle,
+  { slot, dir }: LoadRequest['models'][number],
+  runtime: Runtime,
+  { id, run, takesBatches }: OpenVariant,
+  trials: readonly VariantTrial[],
+): RunnableModel {
   const { golden: _, ...rest } = manifest;
-  const facts = pickVariant(manifest, chosen.id);
+  const { precision, sha256 } = pickVariant(manifest, id);
   return {
     itemValues: manifest.inputs.reduce((sum, input) => sum + sizeOf(input.shape), 0),
-    run: chosen.run,
-    loaded: {
-      slot: request.slot,
-      dir: request.dir,
-      variant: chosen.id,
-      precision: facts.precision,
-      sha256: facts.sha256,
-      runtime: choice.runtime,
-      takesBatches: chosen.takesBatches,
-      trials,
-      manifest: rest,
-    },
+    run,
+    loaded: { slot, dir, variant: id, precision, sha256, runtime, takesBatches, trials, manifest: rest },
   };
 }
 
@@ -196,21 +226,29 @@ function runnerOf(ort: OrtModule, manifest: Manifest, session: InferenceSession,
 }
 
 /** Median time of one item for each variant, the variants taking turns so that a busy moment hits all alike. */
-async function timeVariants(manifest: Manifest, variants: readonly OpenVariant[], timingMs: number) {
+async function* timeVariants(
+  manifest: Manifest,
+  variants: readonly [OpenVariant, OpenVariant],
+  timingMs: number,
+): AsyncGenerator<undefined, readonly [number | null, number | null]> {
   const inputs = (manifest.golden.inputs[0] as number[][]).map((values) => Float32Array.from(values));
   const times: number[][] = variants.map(() => []);
-  const end = performance.now() + timingMs * variants.length;
-  for (let round = 0; round < MIN_TIMED_RUNS || performance.now() < end; round++) {
+  let leftMs = timingMs * variants.length;
+  for (let round = 0; round < MIN_TIMED_RUNS || leftMs > 0; round++) {
+    const began = performance.now();
     for (const [at, variant] of variants.entries()) {
       const from = performance.now();
       await variant.run(inputs, 1);
       times[at]?.push(performance.now() - from);
     }
+    leftMs -= performance.now() - began;
+    yield;
   }
-  return times.map((list) => {
-    const sorted = list.toSorted((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? null;
-  });
+  return [median(times[0] ?? []), median(times[1] ?? [])];
+}
+
+function median(values: readonly number[]): number | null {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? null;
 }
 
 function sizeOf(shape: readonly number[]): number {

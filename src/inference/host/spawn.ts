@@ -22,13 +22,15 @@ export const HOST_ENTRY = fileURLToPath(new URL('./main.js', import.meta.url));
 /**
  * Starts the host as a child process of this Node. Its standard output goes nowhere, so that nothing a native library
  * prints can reach the daemon's own output; standard error is kept for the reason of a death.
+ * @param preload a runtime's module, which the host then imports before it is told to
  * @throws Error when the entry file is not there (the program was not built).
  */
-export function spawnHost(entry: string = HOST_ENTRY): HostChild {
+export function spawnHost(entry: string = HOST_ENTRY, preload?: string): HostChild {
   if (!existsSync(entry)) throw new Error(`the model host is not built: ${entry} is missing (npm run build)`);
   // NODE_OPTIONS is meant for the daemon: a debugger port, for one, cannot be opened twice.
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = spawn(process.execPath, ['--max-old-space-size=128', '--max-semi-space-size=2', entry], {
+  const flags = ['--max-old-space-size=128', '--max-semi-space-size=2'];
+  const child = spawn(process.execPath, [...flags, entry, ...(preload ? [preload] : [])], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env,
   });
@@ -44,6 +46,9 @@ export function spawnHost(entry: string = HOST_ENTRY): HostChild {
         told = true;
         listener(code, signal, error);
       };
+      // Somebody who asks late must hear of it, too.
+      if (child.exitCode !== null || child.signalCode !== null)
+        process.nextTick(tell, child.exitCode, child.signalCode, null);
       child.once('exit', (code, signal) => tell(code, signal, null));
       child.once('error', (error) => tell(null, null, error));
     },

@@ -1,7 +1,6 @@
 import { realpath } from 'node:fs/promises';
-import { SerialPort } from 'serialport';
+import type { SerialPort } from 'serialport';
 import type { SerialSettings } from '../../domain/reading.js';
-import { hangUpBinding } from './hang-up.js';
 import { type Link, LinkError, type LinkHandlers, type OpenLink } from './link.js';
 
 export interface SerialLinkOptions extends SerialSettings {
@@ -23,7 +22,7 @@ export class SerialLink implements Link {
 
   constructor(
     private readonly options: SerialLinkOptions,
-    private readonly createPort: PortFactory = (portOptions) => new SerialPort(portOptions),
+    private readonly createPort: PortFactory | null = null,
   ) {
     this.name = `serial:${options.path}`;
   }
@@ -31,8 +30,11 @@ export class SerialLink implements Link {
   async open(handlers: LinkHandlers): Promise<OpenLink> {
     const { path, baudRate, dataBits, parity, stopBits, dtr, rts } = this.options;
     const resolved = await realpath(path).catch(() => path);
+    // Read when the first port is opened, so that the start need not wait for it.
+    const [{ SerialPort }, { hangUpBinding }] = await Promise.all([import('serialport'), import('./hang-up.js')]);
+    const createPort = this.createPort ?? ((options) => new SerialPort(options));
     // A new object each time: an old one keeps unsent bytes and would send them, stale, after the reopen.
-    const port = this.createPort({
+    const port = createPort({
       binding: hangUpBinding,
       path: resolved,
       baudRate,

@@ -56,8 +56,8 @@ describe('a model that somebody brings', () => {
     expect(manifest.output.labels).toEqual(labels);
     if (strategy !== 'none') expect(quantized!.classes).toBeGreaterThanOrEqual(0.97);
     // As the daemon's host does: hashes, graph, golden vectors.
-    const { loaded } = await openModel(ort, NATIVE_RUNTIME, { slot: 'm', dir: outDir, variant: ids.at(-1)! }, 0);
-    expect(loaded.variant).toBe(ids.at(-1));
+    const { runnable } = await openModel(ort, NATIVE_RUNTIME, { slot: 'm', dir: outDir, variant: ids.at(-1)! }, 0);
+    expect(runnable.loaded.variant).toBe(ids.at(-1));
   });
 
   it('is told apart by what cannot be converted, all at once and where it stands', async () => {
