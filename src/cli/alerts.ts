@@ -61,6 +61,13 @@ export function alertsCommand(): Command {
         process.stdout.write(`${kind} of ${sensor}: ${name} for ${flags.minutes} min\n`);
       });
   }
+  verb('test', 'Send a test alert, to see that alerts arrive: over MQTT and at the webhook, where there is one.')
+    .argument('[sensor]', 'name of the sensor; left out: the first one')
+    .action(async (sensor: string | undefined, flags: Flags) => {
+      const { ask } = await daemonOf(flags.config);
+      const answer = (await ask('alerts/test', sensor === undefined ? {} : { sensor })) as { result?: { id?: string } };
+      process.stdout.write(`test alert ${answer.result?.id ?? ''} was sent\n`);
+    });
   return command;
 }
 

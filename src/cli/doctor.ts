@@ -8,6 +8,7 @@ import { checkClock, checkDisk, checkMemory, checkSpeed, checkVersions, checkWea
 import { checkPort, checkRivals } from './doctor/ports.js';
 import { checkRuntime } from './doctor/runtime.js';
 import { type System, thisMachine } from './doctor/system.js';
+import { checkWebhook } from './doctor/webhook.js';
 import { VERSION } from './version.js';
 
 export function doctorCommand(): Command {
@@ -24,7 +25,7 @@ export function doctorCommand(): Command {
     });
 }
 
-/** All checks, in the order a person would go: machine, config, sensors, model, broker. */
+/** All checks, in the order a person would go: machine, config, sensors, model, broker, webhook. */
 export async function examine(configFile: string, system: System): Promise<Finding[]> {
   const machine = await Promise.all([
     checkVersions(VERSION, process.version, process.arch, system),
@@ -49,12 +50,13 @@ export async function examine(configFile: string, system: System): Promise<Findi
     ...config.sensors.map((sensor) => checkPort(sensor, system)),
     checkRuntime(config.inference, {}, config.stateDir),
     checkBroker(config),
+    checkWebhook(config),
   ]);
   return [...machine.flat(), good('config', `${configFile}: ${config.sensors.length} sensor(s)`), ...rest.flat()];
 }
 
 /** What alerts depend on most comes first. */
-const URGENCY = ['config', 'sensor', 'rivals', 'broker', 'model', 'speed', 'disk', 'memory', 'clock'];
+const URGENCY = ['config', 'sensor', 'rivals', 'broker', 'webhook', 'model', 'speed', 'disk', 'memory', 'clock'];
 
 /** The bad finding to mend first; null when there is none. */
 export function firstToMend(findings: readonly Finding[]): Finding | null {

@@ -29,6 +29,8 @@ export function refreshMetrics(metrics: Metrics, inputs: HealthInputs, models: M
   raise(metrics.eventsSkipped, extras.eventsSkipped);
   refreshMachine(metrics, inputs.machine, raise);
   refreshDelivery(metrics, inputs.delivery, raise);
+  refreshWebhook(metrics, inputs.delivery.webhook, raise);
+  metrics.storeOnDisk.set(inputs.storeState === 'memory-only' ? 0 : 1);
   metrics.inferenceUp.set(inputs.inference.state === 'ready' || inputs.inference.state === 'slow' ? 1 : 0);
   metrics.inferenceSlow.set(inputs.inference.state === 'slow' ? 1 : 0);
   metrics.inferenceDeadline.set(extras.deadlineMs / 1000);
@@ -70,6 +72,17 @@ function refreshDelivery(metrics: Metrics, delivery: HealthInputs['delivery'], r
   raise(metrics.refused, outbox.undeliverable, { reason: 'undeliverable' });
   raise(metrics.replayed, outbox.replayed);
   raise(metrics.storeFailures, outbox.storeFailures);
+}
+
+function refreshWebhook(metrics: Metrics, webhook: HealthInputs['delivery']['webhook'], raise: Raise): void {
+  metrics.webhookUp.set(webhook ? (webhook.lastError === '' ? 1 : 0) : Number.NaN);
+  if (!webhook) return;
+  const { outbox } = webhook;
+  raise(metrics.webhookAttempts, webhook.attempts);
+  raise(metrics.webhookDelivered, webhook.delivered);
+  raise(metrics.webhookGivenUp, outbox.shedAlerts + outbox.undeliverable);
+  metrics.webhookEntries.set(outbox.entries);
+  metrics.webhookOldest.set(outbox.oldestAgeMs / 1000);
 }
 
 function refreshInference(metrics: Metrics, models: Models, raise: Raise): void {

@@ -162,7 +162,7 @@ export class Webhook {
   private failed(error: unknown, item: OutboxItem, done: (outcome: SendOutcome) => void): void {
     const { settings, log, timers, random } = this.options;
     this.busy = false;
-    const reason = describeFailure(error, settings.timeoutMs);
+    const reason = describeHttpFailure(error, settings.timeoutMs);
     if (reason !== this.lastError)
       log.warn({ url: settings.url, reason }, 'the webhook does not take alerts; they wait');
     this.lastError = reason;
@@ -197,7 +197,8 @@ class Refusal extends Error {
   }
 }
 
-function describeFailure(error: unknown, timeoutMs: number): string {
+/** Why a request to a webhook failed, in words for a person. */
+export function describeHttpFailure(error: unknown, timeoutMs: number): string {
   if (error instanceof Refusal) {
     const { status } = error;
     if (status === 401 || status === 403)

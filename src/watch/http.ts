@@ -29,7 +29,7 @@ export interface WebView {
   /** The raw stretch an alert was decided on, as a file for `slothd replay`; null where there is none. */
   recording?(id: string): Promise<Uint8Array | null> | null;
   /**
-   * Carries out `ack` or `snooze`.
+   * Carries out `ack`, `snooze` or `test`.
    * @throws Error whose message is for a person
    */
   command(verb: string, args: Readonly<Record<string, unknown>>): unknown;
@@ -52,7 +52,11 @@ const SECURITY_HEADERS = {
   'Cache-Control': 'no-store',
 };
 
-const COMMAND_PATHS: Readonly<Record<string, string>> = { '/alerts/ack': 'ack', '/alerts/snooze': 'snooze' };
+const COMMAND_PATHS: Readonly<Record<string, string>> = {
+  '/alerts/ack': 'ack',
+  '/alerts/snooze': 'snooze',
+  '/alerts/test': 'test',
+};
 const MAX_BODY_BYTES = 16 * 1024;
 /** Below this gzip costs more than it saves. */
 const MIN_GZIP_BYTES = 1024;

@@ -61,6 +61,25 @@ export class Metrics {
   readonly storeFailures = this.counter('store_write_failures_total', 'Writes the disk refused.', []);
   readonly brokerConnections = this.counter('broker_connections_total', 'Connections made to the broker.', []);
   readonly brokerAttempts = this.counter('broker_connection_attempts_total', 'Attempts to reach the broker.', []);
+  readonly webhookUp = this.gauge(
+    'webhook_up',
+    '1 while the webhook took the last alert posted, 0 while alerts wait for it; NaN where none is configured.',
+    [],
+  );
+  readonly webhookAttempts = this.counter('webhook_attempts_total', 'Posts to the webhook.', []);
+  readonly webhookDelivered = this.counter('webhook_delivered_total', 'Alert events the webhook took.', []);
+  readonly webhookEntries = this.gauge('webhook_outbox_entries', 'Alert events that wait for the webhook.', []);
+  readonly webhookOldest = this.gauge(
+    'webhook_outbox_oldest_age_seconds',
+    'How long the oldest alert event has waited for the webhook.',
+    [],
+  );
+  readonly webhookGivenUp = this.counter(
+    'webhook_given_up_total',
+    'Alert events the webhook did not get: no room for them, or refused as they are.',
+    [],
+  );
+  readonly storeOnDisk = this.gauge('store_on_disk', '1 while alerts are kept on the disk, 0 in memory alone.', []);
   readonly vitalsSent = this.counter('vitals_sent_total', 'Vitals published.', []);
   readonly vitalsDropped = this.counter(
     'vitals_dropped_total',
