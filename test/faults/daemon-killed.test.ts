@@ -1,13 +1,25 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startAedes } from '../delivery/support/brokers.js';
+import { slothd } from '../e2e/support/cli.js';
 import { checkLives, subscribe } from '../e2e/support/contract.js';
 import { daemonProcess, liveSensor } from '../e2e/support/live-sensor.js';
-import { afterwards, pause, until } from '../e2e/support/world.js';
+import { afterwards, pause, temporaryFolder, until } from '../e2e/support/world.js';
 
 /** Stories 5 and 15: the daemon is killed (power cut, OOM, kill -9) in mid-episode and started again. */
 
 /** Alerts that come and end within seconds, so that the test does not last minutes. */
 const QUICK = { alarms: { 'extreme-tachycardia': { beats: 5, clearMs: 1000 } } };
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
 
 /** Two processes' monotonic clocks are held together by readings of the wall clock, to the millisecond. */
 const CLOCK_READING_MS = 5;
@@ -90,3 +102,41 @@ it('killed while the broker is away, nothing it had raised is lost', async () =>
   second.child.kill('SIGTERM');
   expect(await second.ended).toBe(0);
 }, 120_000);
+
+it('killed right after an alert, its stretch is there after the restart, and replays to the same decisions', async () => {
+  const broker = await startAedes();
+  afterwards(() => broker.close());
+  const consumer = await subscribe(broker.url, 'bench');
+  const sensor = await liveSensor([
+    { rhythm: 'sinus', bpm: 75, seconds: 8 },
+    { rhythm: 'sinus-tachycardia', bpm: 175, rampSeconds: 1, seconds: 3600 },
+  ]);
+  // With its models: their answers are part of what was decided.
+  const port = await freePort();
+  const daemon = daemonProcess(sensor, broker.url, { ...QUICK, http: { port }, inference: {} });
+  const first = await daemon.start();
+  sensor.heart.start();
+  await until('the alert', () => consumer.alerts().some(({ kind }) => kind === 'extreme-tachycardia'), 60_000);
+  const { id } = consumer.alerts().find(({ kind }) => kind === 'extreme-tachycardia')!;
+  // Long before the thirty seconds that are to follow it have been written.
+  await pause(1000);
+  first.child.kill('SIGKILL');
+  await first.ended;
+
+  const second = await daemon.start();
+  const saved = join(temporaryFolder(), 'alarm.slothrec');
+  const shown = await slothd('alerts', 'show', id.slice(0, 8), '--save', saved, '--config', daemon.config);
+  expect(shown.code, shown.err).toBe(0);
+  expect(JSON.parse(shown.out)).toMatchObject({ id, kind: 'extreme-tachycardia' });
+  second.child.kill('SIGTERM');
+  await second.ended;
+
+  const replayed = await slothd('replay', saved);
+  const said = `${replayed.out}${replayed.err}`;
+  expect(replayed.code, said).toBe(0);
+  const [, decisions, beats, events] =
+    /the same (\d+) decisions to the last bit \((\d+) beats, (\d+) alert events?\)/.exec(said) ?? [];
+  expect(Number(decisions), said).toBeGreaterThan(10);
+  expect(Number(beats), said).toBeGreaterThan(10);
+  expect(Number(events), said).toBeGreaterThanOrEqual(1);
+}, 180_000);

@@ -70,6 +70,7 @@ export function daemonProcess(
     }),
   );
   return {
+    config,
     stateDir: join(folder, 'state'),
     /** Starts it (again), and waits until it runs. */
     async start() {
