@@ -83,15 +83,21 @@ function fromKeras(
   options: SourceOptions,
 ): SourceModel {
   const name = nameOf(path);
+  const onnx = kerasToOnnx(graph, weights, { name, ...options });
   return {
     description: `${madeBy} model (${kind})`,
     name,
-    onnx: kerasToOnnx(graph, weights, { name, ...options }),
+    onnx,
     async reference() {
       const { tfjsReference } = await import('./tfjs/reference.js');
-      return tfjsReference(graph, weights);
+      return tfjsReference(graph, weights, shapesOf(onnx));
     },
   };
+}
+
+/** Shapes of a model's inputs without the batch. */
+function shapesOf({ graph }: OnnxModel): number[][] {
+  return graph.inputs.map(({ shape }) => (shape ?? []).slice(1).map(Number));
 }
 
 async function openTfjs(file: string, options: SourceOptions): Promise<SourceModel> {
@@ -110,7 +116,7 @@ async function openTfjs(file: string, options: SourceOptions): Promise<SourceMod
       const { openBackend } = await import('../backend.js');
       const { wrapTfjsModel } = await import('./tfjs/reference.js');
       await openBackend();
-      return wrapTfjsModel(await loadModel(join(file, '..')));
+      return wrapTfjsModel(await loadModel(join(file, '..')), shapesOf(source.onnx));
     },
   };
 }

@@ -138,13 +138,12 @@ export class TfWalk {
       );
     }
     if (!Object.hasOwn(OPS, op)) {
-      this.unsupported.set(op, where);
-      // Recurrent layers are loops; what a loop holds is of no use to the person who reads the list.
-      if (op === 'While' || op === 'StatelessWhile')
-        this.unsupported.set(
-          op,
-          `${where}: a recurrent layer; save the model as .keras or .h5, where GRU and LSTM are layers`,
-        );
+      // Recurrent layers are loops over lists; what a loop holds is of no use to the person who reads the list.
+      const isLoop = /^(Stateless)?While$|^TensorList|^TensorArray/.test(op);
+      const advice = ': a recurrent layer; save the model as .keras or .h5, where GRU and LSTM are layers';
+      this.unsupported.set(op, isLoop ? where + advice : where);
+      // What feeds it is looked at too: all that cannot be converted is told at once.
+      if (!isLoop) for (const input of node.inputs) if (!input.startsWith('^')) this.edge(input, scope);
       return [placeholder()];
     }
     return this.apply(

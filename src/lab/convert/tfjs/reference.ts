@@ -14,20 +14,27 @@ const DROPPED =
  * The same architecture and weights as a TensorFlow.js model.
  * @throws Error with TensorFlow.js' reason where it does not know a layer or an option
  */
-export async function tfjsReference(graph: LayerGraph, weights: WeightSource): Promise<Reference> {
+export async function tfjsReference(
+  graph: LayerGraph,
+  weights: WeightSource,
+  shapes?: readonly (readonly number[])[],
+): Promise<Reference> {
   const tf = await import('@tensorflow/tfjs');
   const { openBackend } = await import('../../backend.js');
   await openBackend();
   const modelTopology = { class_name: 'Model', config: modelConfig(graph) };
   const model = await tf.loadLayersModel(tf.io.fromMemory({ modelTopology } as Parameters<typeof tf.io.fromMemory>[0]));
   setWeights(graph, model, '', weights, tf);
-  return wrapTfjsModel(model);
+  return wrapTfjsModel(model, shapes);
 }
 
-/** A loaded TensorFlow.js model as a reference. */
-export async function wrapTfjsModel(model: LayersModel): Promise<Reference> {
+/**
+ * A loaded TensorFlow.js model as a reference.
+ * @param shapes of the inputs without the batch, where the model leaves sizes open
+ */
+export async function wrapTfjsModel(model: LayersModel, shapes?: readonly (readonly number[])[]): Promise<Reference> {
   const tf = await import('@tensorflow/tfjs');
-  const sizes = model.inputs.map((input) => input.shape.slice(1).map(Number));
+  const sizes = model.inputs.map((input, i) => [...(shapes?.[i] ?? input.shape.slice(1).map(Number))]);
   return {
     by: `TensorFlow.js ${tf.version.tfjs} (${tf.getBackend()})`,
     async run(items: readonly ModelItem[]) {
