@@ -37,7 +37,7 @@ export {
   quantizeStatic,
   quantizeWithinLoss,
 } from './quantize/index.js';
-export { rationalFactor, resample } from './signal/resample.js';
+export { PolyphaseResampler, rationalFactor, resample } from './signal/resample.js';
 export { loadModel, saveModel } from './train/model-files.js';
 export {
   openRecord,

@@ -4,6 +4,7 @@
  * beat-ecg is trained on four fifths of the patients of DS1 and svdb, with every seed anew, pruned, thinned by channels
  * and quantized; every variant is then judged on the patients left out, in the runtime the daemon uses. DS2 is not read.
  * --peer does one thing: the float model of seed 0 through Python's onnxruntime.quantization too, put beside ours in the JSON.
+ * --peer-prune likewise: that float model pruned by 80 % by slothd and by Python's tensorflow_model_optimization.
  * --costs does one thing: what an epoch, pruning, quantizing and exporting take on native TensorFlow and on WebAssembly, and
  * whether tensors and resident memory stay over 50 epochs; a run without it measures that too, at its end.
  * Trainings are kept in .slothd/bench-lab and a killed run goes on; --fresh begins anew.
@@ -17,6 +18,7 @@ import { needDatabase } from '../../data/find.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type Costs, costsOf } from './costs.js';
 import { comparePeer } from './peer.js';
+import { comparePruning } from './peer-prune.js';
 import { loadSplit } from './split.js';
 import { TRAININGS, type TrainingId, trained } from './trainings.js';
 import { figuresOf, latenciesOf, type VariantFigures, variantsOf } from './variants.js';
@@ -28,6 +30,7 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: 'bench/results/lab.json' },
     work: { type: 'string', default: '.slothd/bench-lab' },
     peer: { type: 'boolean', default: false },
+    'peer-prune': { type: 'boolean', default: false },
     costs: { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
   },
@@ -100,6 +103,33 @@ if (flags.peer) {
   process.exit(0);
 }
 
+if (flags['peer-prune']) {
+  const floatFolder = await trained(0, 'float', { folder: flags.work, split, backend: description, onEpoch });
+  const compared = await comparePruning(floatFolder, join(flags.work, 'peer-prune'), split);
+  if ('skipped' in compared) {
+    print(`skipped: ${compared.skipped}`);
+    process.exit(0);
+  }
+  print(
+    `${JSON.stringify(compared.versions)}\n${'by'.padEnd(32)}zeros     bytes    gzip  accuracy %   F1 N    F1 S    F1 V      s`,
+  );
+  for (const { by, sparsity, bytes, gzipBytes, accuracy, f1, seconds } of compared.rows) {
+    const shares = [f1.N, f1.S, f1.V].map((value) => value.toFixed(4)).join('  ');
+    const sizes = `${String(bytes).padStart(7)} ${String(gzipBytes).padStart(7)}`;
+    print(
+      `${by.padEnd(32)}${(100 * sparsity).toFixed(1)} % ${sizes}      ${(100 * accuracy).toFixed(2)}  ${shares} ${seconds.toFixed(0).padStart(6)}`,
+    );
+  }
+  const pruningPeer = {
+    at: new Date().toISOString(),
+    command: 'npm run bench:lab -- --peer-prune',
+    beats,
+    ...compared,
+  };
+  writeFileSync(flags.out, `${JSON.stringify({ ...written(), pruningPeer }, null, 1)}\n`);
+  process.exit(0);
+}
+
 const seeds = Array.from({ length: Number(flags.seeds) }, (_, seed) => seed);
 const bySeed: VariantFigures[][] = [];
 const latency: Record<string, { p50Us: number; p99Us: number; byFloat32: number }> = {};
@@ -159,7 +189,7 @@ for (const { id, bytes, gzipBytes, sparsity, macs, accuracy, loss, f1, p50Us, p9
 }
 
 mkdirSync(dirname(flags.out), { recursive: true });
-const { peer } = written();
+const { peer, pruningPeer } = written();
 const costs = { at: new Date().toISOString(), command: 'npm run bench:lab', backends: measureCosts() };
 const result = {
   ...{ at: new Date().toISOString(), command: 'npm run bench:lab', cpu: cpus()[0]?.model ?? '', backend: description },
@@ -173,6 +203,7 @@ const result = {
   variants,
   costs,
   ...(peer !== undefined && { peer }),
+  ...(pruningPeer !== undefined && { pruningPeer }),
 };
 writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);
 print(`\n${flags.out}`);
