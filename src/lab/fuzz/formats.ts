@@ -1,11 +1,13 @@
 /**
  * Throws random and damaged bytes at the decoders: `node dist/lab/fuzz/formats.js [--format ID] [--count N] [--seed S]
  * [--options JSON]`. Ends with 1 when a decoder threw, said something impossible or kept memory. With `--target
- * config|commands|bundle` what is damaged is a config, an MQTT command or a bundle's manifest.
+ * config|commands|bundle` what is damaged is a config, an MQTT command or a bundle's manifest; with `--target http` requests
+ * are sent to the daemon's web server over loopback.
  */
 import { parseArgs } from 'node:util';
 import type { FormatOptions } from '../../domain/reading.js';
 import { FORMATS, findFormat } from '../../sensor/formats/registry.js';
+import { fuzzHttp } from './http.js';
 import { fuzzInputs, INPUT_TARGETS } from './inputs.js';
 import { type FuzzResult, fuzzFormat } from './run.js';
 
@@ -27,10 +29,18 @@ if (!Number.isInteger(count) || count < 10 || !Number.isInteger(seed)) {
   process.stderr.write('--count wants a whole number of 10 or more, --seed a whole number\n');
   process.exit(1);
 }
+if (values.target === 'http') {
+  const { tried, accepted, refused, waiting, grownBytes, faults } = await fuzzHttp(count, seed);
+  process.stdout.write(
+    `http: ${tried} inputs, seed ${seed}: ${accepted} accepted, ${refused} refused, ${waiting} unfinished, ${faults.length} faults; memory grew by ${(grownBytes / 2 ** 20).toFixed(1)} MiB\n`,
+  );
+  for (const fault of faults) process.stdout.write(`  ${fault}\n`);
+  process.exit(faults.length > 0 ? 1 : 0);
+}
 if (values.target !== 'formats') {
   const target = INPUT_TARGETS.find((one) => one === values.target);
   if (target === undefined) {
-    process.stderr.write(`--target is one of formats, ${INPUT_TARGETS.join(', ')}\n`);
+    process.stderr.write(`--target is one of formats, http, ${INPUT_TARGETS.join(', ')}\n`);
     process.exit(1);
   }
   const { tried, accepted, refused, faults } = await fuzzInputs(target, count, seed);
