@@ -1,5 +1,6 @@
 // Makes slothd_<version>_<arch>.deb for amd64 and arm64 on any Linux machine with dpkg-deb and npm; nothing is compiled.
 // Usage: npm run package -- [--arch amd64,arm64] [--out .cache/package] [--fast]
+//        node systemd/package.mjs --arch arm64 --payload FOLDER
 // The same input gives the same sha256: times are SOURCE_DATE_EPOCH (else the newest commit's), order and owners fixed.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,6 +19,8 @@ const { values: options } = parseArgs({
     out: { type: 'string', default: join(root, '.cache/package') },
     // Packed in seconds instead of minutes and a third larger: to test a package, not to give it away.
     fast: { type: 'boolean', default: false },
+    // No package: its files, laid out below this new folder, as a container image wants them.
+    payload: { type: 'string' },
   },
 });
 const archs = options.arch.split(',');
@@ -27,16 +30,25 @@ for (const arch of archs) {
     process.exit(1);
   }
 }
+if (options.payload !== undefined && archs.length > 1) {
+  process.stderr.write('--payload wants one architecture: --arch amd64 or --arch arm64\n');
+  process.exit(1);
+}
 const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? newestCommit());
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const out = resolve(options.out);
-mkdirSync(out, { recursive: true });
+if (options.payload === undefined) mkdirSync(out, { recursive: true });
 const work = mkdtempSync(join(tmpdir(), 'slothd-package-'));
 try {
   const modules = productionModules();
   for (const arch of archs) {
-    const tree = join(work, arch);
+    const tree = options.payload === undefined ? join(work, arch) : resolve(options.payload);
     await stageTree({ root, tree, modules, arch, version, epoch, cache: join(root, '.cache/node') });
+    if (options.payload !== undefined) {
+      rmSync(join(tree, 'DEBIAN'), { recursive: true });
+      process.stdout.write(`${tree}: the files of ${arch}\n`);
+      break;
+    }
     const file = join(out, `slothd_${version}_${arch}.deb`);
     execFileSync(
       'dpkg-deb',
