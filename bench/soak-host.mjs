@@ -31,7 +31,7 @@ const SIGNALS = ['SIGKILL', 'SIGSTOP', 'SIGSEGV'];
 /** STEADY_MS of src/inference/fallback.ts, and a little: what makes the next death a first one. */
 const STEADY_MS = 10_500;
 const DEATHS_IN_A_ROW = 2;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 150_000;
 /** Longest between two deaths that follow each other, so that they fall anywhere in a beat. */
 const PAUSE_MS = 1500;
 /** After the last death: alerts end, straps finish, the outbox drains. */
@@ -40,7 +40,7 @@ const SETTLE_MS = 90_000;
 const MOST_ADDED_MS = 250;
 /** Straps have fallen silent by the end, and a machine with other work may be slow: these are right, not stuck. */
 const MAY_STAY_OPEN = new Set(['no-data', 'inference-slow']);
-const SECONDS = 48 * 3600;
+const SECONDS = 6 * 3600;
 
 const beganMs = performance.now();
 const violations = [];
@@ -94,11 +94,12 @@ process.exit(violations.length > 0 ? 1 : 0);
 
 /** One round: the host dies of `signal`, and another one answers. */
 async function die(ward, signal) {
-  const pid = ward.host;
-  if (pid === null) {
-    violated(`${ward.name}: no host to kill`);
+  if ((await ward.respawned(null, PATIENCE_MS)) === null) {
+    violated(`${ward.name}: no host that answers within ${PATIENCE_MS / 1000} s`);
     return;
   }
+  const pid = ward.host;
+  if (pid === null) return;
   const fromMs = performance.now();
   process.kill(pid, signal);
   const tookMs = await ward.respawned(pid, PATIENCE_MS);

@@ -16,8 +16,10 @@ import { rrLines } from '../wire/signals.mjs';
 
 export const STRAPS = 2;
 const RATE_HZ = 250;
-const START_MS = 90_000;
-const LOOK_MS = 25;
+const START_MS = 180_000;
+const LOOK_MS = 50;
+/** A stopped host is found out after this; the default of 250 ms is for machines that do nothing else. */
+const DEADLINE_MS = 1500;
 const ANSWER_MS = 5000;
 const HEARD_LINES = 3;
 
@@ -167,6 +169,8 @@ export class Ward {
       stateDir: join(this.folder, 'state'),
       // Told at once and ended at once, so that the straps' alarms follow each other every nine seconds.
       alarms: { 'extreme-bradycardia': { clearMs: 0, hysteresisBpm: 0 }, storm: { withinMs: 0 } },
+      // A busy machine must not kill hosts by itself: the rounds are ours.
+      inference: { deadlineMs: DEADLINE_MS, startTimeoutMs: 120_000 },
       sensors: [
         ...this.#ports.map((port, i) => ({
           name: `strap${i}`,
