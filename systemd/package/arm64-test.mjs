@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { has, Verdicts } from './verdicts.mjs';
 
 const top = fileURLToPath(new URL('../../', import.meta.url));
 const { values: options } = parseArgs({
@@ -36,7 +37,7 @@ const MOST_MS = 900_000;
 if (!has(QEMU)) skip('it needs qemu-user-static');
 const deb = resolve(options.deb ?? newestDeb());
 const work = mkdtempSync(join(tmpdir(), 'slothd-arm64-'));
-const results = [];
+const verdicts = new Verdicts();
 try {
   execFileSync('dpkg-deb', ['--extract', deb, join(work, 'payload')]);
   const node = emulatedNode();
@@ -51,7 +52,7 @@ try {
     }
   };
 
-  check('its own Node', () => {
+  await check('its own Node', () => {
     const said = run(node, ['--print', 'process.arch + " " + process.version']).trim();
     if (!said.startsWith('arm64 ')) throw new Error(said);
     return said;
@@ -59,7 +60,7 @@ try {
   const models = readdirSync(join(work, 'payload/usr/lib/slothd/models'));
   for (const runtime of ['native', 'wasm']) {
     for (const model of models)
-      check(`model verify ${model}, ${runtime}`, () => {
+      await check(`model verify ${model}, ${runtime}`, () => {
         const said = arm(['model', 'verify', model, '--runtime', runtime]);
         const good = said.split('\n').filter((line) => line.includes(`good (${runtime})`));
         if (good.length === 0) throw new Error(said);
@@ -72,12 +73,12 @@ try {
     return reference;
   };
   for (const runtime of ['native', 'wasm'])
-    check(`replay of ${options.record.split('/').at(-1)} as on x64, ${runtime}`, () =>
+    await check(`replay of ${options.record.split('/').at(-1)} as on x64, ${runtime}`, () =>
       compare(here(), replay(node, main, runtime)),
     );
   if (!options['skip-demo'])
     for (const runtime of ['native', 'wasm'])
-      check(`demo, ${options['demo-seconds']} s, ${runtime}`, () => {
+      await check(`demo, ${options['demo-seconds']} s, ${runtime}`, () => {
         const said = arm(['demo', '--for', options['demo-seconds'], '--broker-port', '0'], {
           ...PATIENCE,
           SLOTHD_CONFIG_INFERENCE__RUNTIME: runtime,
@@ -157,33 +158,21 @@ function compare(here, there) {
   return `${here.length} beats identical, scores differ by at most ${worst}`;
 }
 
-function check(name, work) {
-  if (!new RegExp(options.only).test(name)) return;
-  const from = performance.now();
-  const result = { name, ok: true, says: '' };
-  try {
-    result.says = work();
-  } catch (error) {
-    result.ok = false;
-    result.says = error.message;
-  }
-  results.push(result);
-  const seconds = ((performance.now() - from) / 1000).toFixed(0);
-  process.stdout.write(`${result.ok ? 'ok  ' : 'BAD '} ${name} (${seconds} s): ${result.says}\n`);
+async function check(name, work) {
+  if (new RegExp(options.only).test(name)) await verdicts.check(name, work);
 }
 
 function report() {
-  const bad = results.filter(({ ok }) => !ok).length;
   const emulator = execFileSync(QEMU, ['--version'], { encoding: 'utf8' }).split('\n')[0];
   const result = {
     what: 'the arm64 package under qemu-user on x64: what works and what it computes',
     notMeasured: 'speed, memory, serial hardware, systemd on arm64; nothing ran on a Raspberry Pi',
     emulator,
     at: new Date().toISOString(),
-    checks: results,
+    checks: verdicts.list,
   };
   writeFileSync(join(top, 'bench/results/arm64.json'), `${JSON.stringify(result, null, 2)}\n`);
-  process.exitCode = bad === 0 ? 0 : 1;
+  verdicts.end();
 }
 
 function newestDeb() {
@@ -194,10 +183,6 @@ function newestDeb() {
     process.exit(1);
   }
   return join(folder, found.sort().at(-1));
-}
-
-function has(program) {
-  return spawnSync('/bin/sh', ['-c', `command -v ${program}`]).status === 0;
 }
 
 function skip(why) {
