@@ -295,13 +295,13 @@ export const alarmSettingsSchema = z.strictObject({
         .number()
         .min(0.1)
         .max(20)
-        .default(1.4)
+        .default(2)
         .describe(
           "Departure above which the evidence counts, in units of what this person's normal rhythm reaches once in a hundred looks.",
         ),
-      off: z.number().min(0.1).max(20).default(1).describe('Departure below which the evidence is gone.'),
+      off: z.number().min(0.1).max(20).default(0.7).describe('Departure below which the evidence is gone.'),
       sustainMs: durationMs(60_000, HOUR_MS, 'Every look must be above `on` for this long, ms.'),
-      clearMs: durationMs(120_000, HOUR_MS, 'Looks must be below `off` for this long before the alert ends, ms.'),
+      clearMs: durationMs(600_000, HOUR_MS, 'Looks must be below `off` for this long before the alert ends, ms.'),
     })
     .refine((s) => s.off <= s.on, { path: ['off'], message: 'must not be above `on`' })
     .prefault({})

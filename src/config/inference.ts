@@ -34,7 +34,7 @@ export const inferenceSchema = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          "Bundle that looks for departures from a person's own usual rhythm: the folder of a model; null, the default, runs without one: none is shipped yet.",
+          "Bundle that looks for departures from a person's own usual rhythm: the shipped `anomaly-rr`, or the folder of a model; null, the default, runs without one: its false alarms are too many for everybody, see docs/alarms.md.",
         ),
     })
     .prefault({})

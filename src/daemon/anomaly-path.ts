@@ -47,6 +47,7 @@ export class AnomalyPath {
     if (beat.rrMs === null) return;
     const cleaned = this.cleaner.push(beat.rrMs);
     if (goodSignal && cleaned.usable) this.windows.push(cleaned.rrMs, beat.tMs);
+    else this.windows.skip();
   }
 
   /** A bare rate, for sensors that give no more: it stands for the beats that passed since the last one. */
@@ -82,8 +83,8 @@ export class AnomalyPath {
     const departures = this.judge.departures(features).slice();
     const answer = model.inference.infer(model.model, [departures]);
     this.answers.add(async () => {
-      const rebuilt = await answer;
-      if (rebuilt) onVerdict(this.judge.judge(features, departures, rebuilt, { tMs, startMs, spanMs }));
+      const logits = await answer;
+      if (logits) onVerdict(this.judge.judge(features, logits, { tMs, startMs, spanMs }));
     });
   }
 }

@@ -23,7 +23,7 @@ async function dataOptions({ data }: DataOptions, database: string) {
   return { dataFolder: data ?? dirname(needDatabase(database)), cacheFolder: workFolder(NAME, 'cache') };
 }
 
-/** Departure from a person's own usual rhythm: trained on nsr2db, tested on ltafdb, mitdb and mmash. */
+/** Departure from a person's own usual rhythm: trained on nsr2db, its setting chosen on half of ltafdb and mmash, tested on the rest and mitdb. */
 export const anomalyRr: LabModel = {
   async train({ out = workFolder(NAME, 'float'), folds, seed, epochs, backend, ...options }) {
     if (options.resume || options.patience !== undefined || options.classWeights) {
@@ -110,12 +110,12 @@ export const anomalyRr: LabModel = {
       return;
     }
     say('episodes of 2 min and more found; alerts on healthy people; the shipped setting first');
-    for (const { setting, ltafdb, mitdb, straps } of curve) {
+    for (const { setting, normal, ltafdb, mitdb, straps } of curve) {
       const found = [ltafdb, mitdb].map(
         (one) => `${one.found} of ${one.episodes} (${(100 * one.sensitivity).toFixed(1)} %)`,
       );
       say(
-        `above ${setting.on} for ${setting.sustainMs / 1000} s: ltafdb ${found[0]}, mitdb ${found[1]}, mmash ${straps.per24h.toFixed(2)} per 24 h`,
+        `above ${setting.on} for ${setting.sustainMs / 1000} s: ltafdb ${found[0]}, mitdb ${found[1]}, nsr2db ${normal.per24h.toFixed(2)} and mmash ${straps.per24h.toFixed(2)} alerts per 24 h`,
       );
     }
     for (const [name, { kinds }] of Object.entries({ ltafdb: curve[0]!.ltafdb, mitdb: curve[0]!.mitdb })) {

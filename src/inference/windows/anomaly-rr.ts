@@ -83,7 +83,7 @@ export interface AnomalyPreprocessing {
   readonly between: readonly number[];
   /** How far a feature strays within one person, typically. */
   readonly within: readonly number[];
-  /** The residual that a window of normal rhythm stays below 99 times of 100, typically of people. */
+  /** The departure (`departureOf`) that a window of normal rhythm stays below 99 times of 100, typically of people. */
   readonly usualScore: number;
 }
 
@@ -164,19 +164,19 @@ export class PersonBaseline {
     }
   }
 
-  /** A residual in units of what this person reaches now and then: above 1 is unusual for them. */
-  scoreOf(residual: number): number {
+  /** A departure in units of what this person reaches now and then: above 1 is unusual for them. */
+  scoreOf(departure: number): number {
     const { usualScore } = this.usual;
-    return residual / Math.max(PEAK_BOUND.least * usualScore, Math.min(PEAK_BOUND.most * usualScore, this.peak));
+    return departure / Math.max(PEAK_BOUND.least * usualScore, Math.min(PEAK_BOUND.most * usualScore, this.peak));
   }
 
   /**
    * A judged window enters the baseline.
    * @param spanMs of rhythm since the window before
-   * @param residual as the model gave it
+   * @param departure as the model gave it
    * @param departed whether it counts as a departure
    */
-  learn(features: Float32Array, spanMs: number, residual: number, departed: boolean): void {
+  learn(features: Float32Array, spanMs: number, departure: number, departed: boolean): void {
     const share = departed ? DEPARTED_SHARE * spanMs : spanMs;
     this.learnt += spanMs;
     this.weight = Math.min(MEMORY_MS, this.weight + share);
@@ -187,7 +187,7 @@ export class PersonBaseline {
     }
     // A running 99th percentile: a rise of 99 parts against a fall of one.
     const unit = (this.peak * share) / PEAK_DOWN_MS;
-    this.peak += residual > this.peak ? 99 * unit : -unit;
+    this.peak += departure > this.peak ? 99 * unit : -unit;
   }
 
   snapshot(): BaselineSnapshot {
@@ -214,14 +214,23 @@ export class PersonBaseline {
 export interface AnomalyWindowsOptions {
   /** A window every so many intervals, once there are 60. */
   readonly everyBeats: number;
+  /** Windows with a larger share of intervals left out among theirs are passed over; ANOMALY_MOST_SKIPPED unless told. */
+  readonly mostSkipped?: number;
   /**
    * A window's features, in a buffer that is used again.
    * @param tMs of its newest beat
    * @param startMs of its oldest
-   * @param spanMs since the window before; the window's own length for the first of a stretch
+   * @param spanMs since the window before, at most the window's own length
    */
   onWindow(features: Float32Array, tMs: StreamMs, startMs: StreamMs, spanMs: number): void;
 }
+
+/**
+ * Junk comes in bursts (a strap that slips, a hand that moves), and what cleaning leaves of a burst looks like a wild rhythm.
+ * So a window is judged only where few intervals had to be left out within it; a true arrhythmia widens the cleaning's
+ * band and is kept. Chosen on nsr2db, half of ltafdb and half of mmash, see docs/models.md.
+ */
+export const ANOMALY_MOST_SKIPPED = 0.1;
 
 /** Cleaned intervals in, features of the last 60 out, every few beats; a hole of two minutes starts anew. */
 export class AnomalyWindows {
@@ -230,10 +239,17 @@ export class AnomalyWindows {
   private readonly ordered = new Float64Array(RHYTHM_BEATS);
   private readonly features = new Float32Array(COUNT);
   private readonly description = new AnomalyDescription();
+  private readonly skippedBefore = new Float64Array(RHYTHM_BEATS);
+  private skipped = 0;
   private count = 0;
   private lastMs: StreamMs = 0;
 
   constructor(private readonly options: AnomalyWindowsOptions) {}
+
+  /** An interval that cleaning or bad signal took away. */
+  skip(): void {
+    this.skipped++;
+  }
 
   push(rrMs: number, tMs: StreamMs): void {
     const rrS = rhythmIntervalS(rrMs);
@@ -242,23 +258,32 @@ export class AnomalyWindows {
     const slot = this.count % RHYTHM_BEATS;
     this.rr[slot] = rrS;
     this.times[slot] = tMs;
+    this.skippedBefore[slot] = this.skipped;
     this.count++;
     if (this.count < RHYTHM_BEATS || (this.count - RHYTHM_BEATS) % this.options.everyBeats !== 0) return;
     const oldest = this.count % RHYTHM_BEATS;
+    const skipped = this.skipped - this.skippedBefore[oldest]!;
+    if (skipped > (this.options.mostSkipped ?? ANOMALY_MOST_SKIPPED) * (skipped + RHYTHM_BEATS)) return;
     for (let i = 0; i < RHYTHM_BEATS; i++) this.ordered[i] = this.rr[(oldest + i) % RHYTHM_BEATS]!;
     this.description.write(this.ordered, this.features);
     const startMs = this.times[oldest]!;
-    const spanMs = this.count === RHYTHM_BEATS ? tMs - startMs : tMs - this.lastMs;
+    const spanMs = this.count === RHYTHM_BEATS ? tMs - startMs : Math.min(tMs - startMs, tMs - this.lastMs);
     this.lastMs = tMs;
     this.options.onWindow(this.features, tMs, startMs, Math.max(0, spanMs));
   }
 }
 
-/** Root mean square of what the model could not rebuild. */
-export function residualOf(departures: Float32Array, rebuilt: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < COUNT; i++) sum += (departures[i]! - rebuilt[i]!) ** 2;
-  return Math.sqrt(sum / COUNT);
+/** Log odds below minus this are all alike: quite usual. */
+const QUITE_USUAL = 5;
+
+/**
+ * How far a window departs, from the model's answer: the log odds against its being usual, bent so that it is never
+ * below 0 and grows evenly above.
+ * @param logits of usual, departs
+ */
+export function departureOf(logits: Float32Array): number {
+  const z = logits[1]! - logits[0]! + QUITE_USUAL;
+  return z > 30 ? z : Math.log1p(Math.exp(z));
 }
 
 /**

@@ -89,6 +89,7 @@ export function windowsOfBeats(beatsMs: ArrayLike<number>): Omit<AnomalyRecord, 
   for (let i = 1; i < beatsMs.length; i++) {
     const { rrMs, usable } = cleaner.push(beatsMs[i]! - beatsMs[i - 1]!);
     if (usable) windows.push(rrMs, beatsMs[i]!);
+    else windows.skip();
   }
   return {
     count,

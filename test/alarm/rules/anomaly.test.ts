@@ -34,7 +34,9 @@ describe('anomaly', () => {
       model: { name: 'model-of-anomaly' },
     });
     expect(raised!.onsetMs).toBeLessThan(raised!.raisedMs - 60_000);
-    verdicts(bench, 180, 0.3);
+    verdicts(bench, 300, 0.3);
+    expect(bench.ends('anomaly')).toEqual([]);
+    verdicts(bench, 360, 0.3);
     expect(bench.ends('anomaly')).toHaveLength(1);
   });
 

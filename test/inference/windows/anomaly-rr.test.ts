@@ -4,9 +4,9 @@ import {
   ANOMALY_LEARNING_MS,
   type AnomalyFeature,
   AnomalyWindows,
+  departureOf,
   PersonBaseline,
   parseAnomalyPreprocessing,
-  residualOf,
 } from '../../../src/inference/windows/anomaly-rr.js';
 import { AnomalyJudge } from '../../../src/inference/windows/anomaly-verdict.js';
 import { Random } from '../../../src/lab/train/random.js';
@@ -45,6 +45,27 @@ describe('anomaly windows', () => {
     expect(described(calm(59)).windows).toBe(0);
     expect(described(calm(60)).windows).toBe(1);
     expect(described(calm(119)).windows).toBe(3);
+  });
+
+  it('are passed over while a tenth and more of the intervals were junk, and come again when it is out of them', () => {
+    let windows = 0;
+    const stream = new AnomalyWindows({ everyBeats: 20, onWindow: () => windows++ });
+    let tMs = 0;
+    const push = (count: number) => {
+      for (const rrMs of calm(count)) {
+        tMs += rrMs;
+        stream.push(rrMs, tMs);
+      }
+    };
+    push(60);
+    for (let i = 0; i < 6; i++) stream.skip();
+    push(20);
+    expect(windows).toBe(2);
+    for (let i = 0; i < 6; i++) stream.skip();
+    push(20);
+    expect(windows).toBe(2);
+    push(20);
+    expect(windows).toBe(3);
   });
 
   it('describe what they hold', () => {
@@ -102,22 +123,32 @@ describe('baseline of a person', () => {
 });
 
 describe('the judge', () => {
-  it('is learning at first, then scores what the model cannot rebuild, with usual ranges', () => {
+  it('is learning at first, then scores what the model takes for no usual rhythm, with usual ranges', () => {
     const judge = new AnomalyJudge({
       ...preprocessing,
       mean: all(0).map((_, i) => (i === at('rate') ? Math.log(70 / 60) : 0)),
     });
     const features = Float32Array.from(all(0));
     features[at('rate')] = Math.log(140 / 60);
-    const departures = judge.departures(features).slice();
-    const nothing = new Float32Array(COUNT);
+    const [usual, departs] = [Float32Array.of(9, -9), Float32Array.of(-3, 3)];
     const times = { tMs: 60_000, startMs: 0, spanMs: ANOMALY_LEARNING_MS };
-    const first = judge.judge(features, departures, departures, times);
+    const first = judge.judge(features, usual, times);
     expect(first.learning).toBe(true);
-    expect(first.score).toBe(0);
+    expect(first.score).toBeLessThan(0.01);
     expect(first.rateBpm.now).toBeCloseTo(140);
     expect(first.rateBpm.low).toBeLessThan(70);
-    expect(judge.judge(features, departures, nothing, times)).toMatchObject({ learning: false });
-    expect(residualOf(departures, nothing)).toBeGreaterThan(0);
+    // One wild look among calm ones moves the score a little; after a hole what is seen is all that is known.
+    const second = judge.judge(features, departs, { tMs: 80_000, startMs: 20_000, spanMs: 20_000 });
+    expect(second.learning).toBe(false);
+    expect(second.score).toBeGreaterThan(0.5);
+    expect(second.score).toBeLessThan(2);
+    const third = judge.judge(features, departs, { tMs: 380_000, startMs: 320_000, spanMs: 20_000 });
+    expect(third.score).toBeGreaterThan(5);
+  });
+
+  it('measures departures from nil upwards, evenly above, and finite for any answer', () => {
+    expect(departureOf(Float32Array.of(50, -50))).toBeCloseTo(0);
+    expect(departureOf(Float32Array.of(0, 20)) - departureOf(Float32Array.of(0, 10))).toBeCloseTo(10, 3);
+    expect(departureOf(Float32Array.of(-1000, 1000))).toBe(2005);
   });
 });

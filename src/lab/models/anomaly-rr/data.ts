@@ -4,29 +4,47 @@ import { type AnomalyRecord, loadAnomalyRecord, windowsOfBeats } from '../../dat
 import { LabDataError } from '../../data/find.js';
 
 export interface AnomalyDataOptions {
-  /** Folder that holds nsr2db/ (training), ltafdb/, mitdb/ and mmash/ (evaluation). */
+  /** Folder that holds nsr2db/ (training), ltafdb/ and mmash/ (choices and test) and mitdb/ (test). */
   readonly dataFolder: string;
   readonly cacheFolder: string | null;
   onProgress?(done: number, of: number, what: string): void;
 }
 
-/** nsr2db: normal sinus rhythm of 54 people, about a day each. All that training may see. */
+const isKeptForTest = (i: number) => i % 4 === 3;
+const isEven = (i: number) => i % 2 === 0;
+
+/** nsr2db: normal sinus rhythm of 54 people, about a day each. Three quarters of them are all that training may see. */
 export function loadNormal(options: AnomalyDataOptions): Promise<AnomalyRecord[]> {
-  return loadAll('nsr2db', 'ecg', options, () => true);
+  return loadAll('nsr2db', 'ecg', options, (i) => !isKeptForTest(i));
 }
 
-/** Every other person of ltafdb, and mitdb: never trained on, and no setting is chosen on them. */
-export async function loadPatients(options: AnomalyDataOptions): Promise<AnomalyRecord[]> {
+/** People that settings are chosen on, and nothing is trained on: half of ltafdb, half of mmash. */
+export async function loadValidation(options: AnomalyDataOptions): Promise<AnomalyRecord[]> {
   return [
-    ...(await loadAll('ltafdb', 'atr', options, (i) => i % 2 === 0)),
+    ...(await loadAll('ltafdb', 'atr', options, (i) => !isEven(i))),
+    ...(await loadStraps(options, (i) => !isEven(i))),
+  ];
+}
+
+/** People that are looked at once, at the end: the rest of nsr2db, ltafdb and mmash, and mitdb. */
+export async function loadTest(options: AnomalyDataOptions): Promise<AnomalyRecord[]> {
+  return [
+    ...(await loadAll('nsr2db', 'ecg', options, isKeptForTest)),
+    ...(await loadAll('ltafdb', 'atr', options, isEven)),
     ...(await loadAll('mitdb', 'atr', options, () => true)),
+    ...(await loadStraps(options, isEven)),
   ];
 }
 
 /** mmash: healthy people's chest straps, with their junk. */
-export async function loadStraps({ dataFolder }: AnomalyDataOptions): Promise<AnomalyRecord[]> {
+async function loadStraps(
+  { dataFolder }: AnomalyDataOptions,
+  wanted: (index: number) => boolean,
+): Promise<AnomalyRecord[]> {
   const folder = join(dataFolder, 'mmash');
-  const users = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith('user_')).sort();
+  const all = (await readdir(folder).catch(() => [])).filter((name) => name.startsWith('user_')).sort();
+  // By their number, so that the split is the same however many of them are there.
+  const users = all.filter((name) => wanted(Number(name.slice(5)) - 1));
   const records: AnomalyRecord[] = [];
   for (const user of users) {
     const text = await readFile(join(folder, user, 'RR.csv'), 'utf8');

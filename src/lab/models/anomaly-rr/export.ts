@@ -1,21 +1,21 @@
-import { ANOMALY_FEATURES } from '../../../inference/windows/anomaly-rr.js';
 import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
 import { loadQuantization } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
 import { cardText } from './card-text.js';
 import type { AnomalyDataOptions } from './data.js';
 import { testFiguresOf } from './evaluate.js';
-import { rebuildOf } from './score.js';
+import { LABELS } from './network.js';
+import { answerOf } from './score.js';
 import { anomalyTestSet } from './test-set.js';
 import { shippedSetting } from './train.js';
 
-/** Windows of the golden vectors, spread over the test records. */
+/** Windows of the golden vectors, spread over the validation people. */
 const GOLDEN_ITEMS = 12;
 /**
- * The gate's agreement is that of the largest output, which means nothing here: of two figures rebuilt alike, either may be
- * the larger. What counts is the primary metric.
+ * The class at one half decides nothing here, the departure's size does: what a quantized variant must keep is the area under
+ * the curve (the gate's usual half a point), and the class nearly.
  */
-const LEAST_AGREEMENT = 0.8;
+const LEAST_AGREEMENT = 0.98;
 
 export interface ExportAnomalyOptions extends AnomalyDataOptions {
   readonly floatFolder: string;
@@ -30,7 +30,7 @@ export interface ExportAnomalyOptions extends AnomalyDataOptions {
   readonly notes?: string;
 }
 
-/** Makes the bundle: every variant held against the float one on mitdb's people, written whole. */
+/** Makes the bundle: every variant held against the float one on the validation people of ltafdb, written whole. */
 export async function exportAnomaly(options: ExportAnomalyOptions): Promise<ExportResult> {
   const { fitted, training } = await loadTraining(options.floatFolder);
   const pruned = (await loadTraining(options.prunedFolder)).training;
@@ -38,7 +38,7 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
   const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
   const testSet = await anomalyTestSet(options, training.preprocessing);
   const all = testSet.items;
-  const rebuild = rebuildOf(fitted.model);
+  const answer = answerOf(fitted.model);
   fitted.model.dispose();
   const { on, off, sustainMs, clearMs } = shippedSetting();
   const { defaultVariant = 'int8' } = options;
@@ -47,11 +47,11 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
     name: 'anomaly-rr',
     task: 'anomaly-rr',
     version: options.version,
-    labels: ANOMALY_FEATURES,
+    labels: LABELS,
     thresholds: { on, off, sustainMs, clearMs },
     preprocessing: { ...training.preprocessing },
     training: {
-      data: 'Normal Sinus Rhythm RR (nsr2db), annotated beats, cleaned as the daemon cleans them',
+      data: 'Normal Sinus Rhythm RR (nsr2db, 41 of 54 people), annotated beats, cleaned as the daemon cleans them, and made-up rhythms',
       trainedOn: training.trainedOn,
       backend: training.backend,
       seed: training.seed,
@@ -65,11 +65,11 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
     golden: spread(all, GOLDEN_ITEMS),
     evaluationItems: () => all,
     evaluate: testSet.figures,
-    primaryMetric: 'mitdb AUC',
+    primaryMetric: 'window AUC',
     gate: { minAgreement: LEAST_AGREEMENT },
     about: cardText({
       calibration: quantization.calibration,
-      test: await testFiguresOf(options, training.preprocessing, rebuild),
+      test: await testFiguresOf(options, training.preprocessing, answer),
       validation: training.validation,
       notes: options.notes ?? '',
     }),

@@ -1,5 +1,5 @@
 export { type AnomalyTraining, loadTraining } from './bundle.js';
-export { loadNormal, loadPatients, loadStraps } from './data.js';
+export { loadNormal, loadTest, loadValidation } from './data.js';
 export { type AnomalyTestFigures, type EvaluateAnomalyOptions, evaluateAnomaly } from './evaluate.js';
 export { type ExportAnomalyOptions, exportAnomaly } from './export.js';
 export { type PruneAnomalyOptions, pruneAnomaly } from './prune.js';

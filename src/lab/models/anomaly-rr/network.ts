@@ -3,27 +3,20 @@ import { ANOMALY_FEATURES } from '../../../inference/windows/anomaly-rr.js';
 
 /** Names of the graph's ends; the manifest repeats them. */
 export const INPUT_NAMES = ['departures'] as const;
-export const OUTPUT_NAME = 'rebuilt';
+export const OUTPUT_NAME = 'logits';
+/** Order of the outputs. */
+export const LABELS = ['usual', 'departs'] as const;
 
-/** How many numbers a normal rhythm is boiled down to. */
-const NARROW = 4;
-
-/** An autoencoder: what a window of normal rhythm departs from its owner's usual is squeezed through four numbers and rebuilt. */
-export function anomalyNetwork(seed: number): tf.LayersModel {
-  let seeds = seed * 1000;
-  const count = ANOMALY_FEATURES.length;
-  const input = tf.input({ shape: [count], name: INPUT_NAMES[0] });
-  const dense = (x: tf.SymbolicTensor, units: number, name: string, active: boolean) => {
-    const kernelInitializer = active
-      ? tf.initializers.heNormal({ seed: ++seeds })
-      : tf.initializers.glorotNormal({ seed: ++seeds });
-    const y = tf.layers.dense({ units, kernelInitializer, name }).apply(x) as tf.SymbolicTensor;
-    return active
-      ? (tf.layers.activation({ activation: 'relu', name: `${name}_relu` }).apply(y) as tf.SymbolicTensor)
-      : y;
-  };
-  let x = dense(input, 24, 'squeeze1', true);
-  x = dense(x, NARROW, 'narrow', false);
-  x = dense(x, 24, 'widen1', true);
-  return tf.model({ inputs: input, outputs: dense(x, count, OUTPUT_NAME, false), name: 'anomaly_rr' });
+/** Twelve departures through one small layer: whether they are within what a normal rhythm does. */
+export function anomalyNetwork(seed: number, hidden: number): tf.LayersModel {
+  const input = tf.input({ shape: [ANOMALY_FEATURES.length], name: INPUT_NAMES[0] });
+  const kernelInitializer = tf.initializers.heNormal({ seed: seed * 1000 + 1 });
+  const inner = tf.layers.dense({ units: hidden, kernelInitializer, name: 'inner' }).apply(input);
+  const active = tf.layers.activation({ activation: 'relu', name: 'inner_relu' }).apply(inner);
+  const logits = tf.layers.dense({
+    units: LABELS.length,
+    kernelInitializer: tf.initializers.glorotNormal({ seed: seed * 1000 + 2 }),
+    name: OUTPUT_NAME,
+  });
+  return tf.model({ inputs: input, outputs: logits.apply(active) as tf.SymbolicTensor, name: 'anomaly_rr' });
 }

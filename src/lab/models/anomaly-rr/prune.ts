@@ -19,7 +19,7 @@ export interface PruneAnomalyOptions extends Omit<AnomalyDataOptions, 'onProgres
   onProgress?(progress: LabProgress): void;
 }
 
-/** Prunes a trained anomaly-rr while training it on, and saves it beside. No patient is ever read. */
+/** Prunes a trained anomaly-rr while training it on, and saves it beside. Nobody but the training people is read. */
 export async function pruneAnomaly(options: PruneAnomalyOptions): Promise<AnomalyTraining> {
   const { modelFolder, outFolder, sparsity = 0.5, schedule, layers, onProgress } = options;
   const wish = { sparsity, ...(schedule && { schedule }), ...(layers && { layers }) };

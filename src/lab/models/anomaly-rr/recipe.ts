@@ -3,17 +3,24 @@ import type { TrainSettings } from '../../train/loop.js';
 /** Everything that decides what a training of anomaly-rr yields, but for the data and the seed. */
 export interface AnomalyRecipe extends TrainSettings {
   readonly batchSize: number;
+  /** Units between the departures and the logits. */
+  readonly hidden: number;
+  /** Share of the training windows that are made up and depart, and of those that are made up and usual; the rest is real. */
+  readonly departing: number;
+  readonly madeUpUsual: number;
 }
 
 export const ANOMALY_RECIPE: AnomalyRecipe = {
-  epochs: 10,
+  epochs: 6,
   stepsPerEpoch: 150,
   batchSize: 256,
   peakLearningRate: 5e-3,
   weightDecay: 1e-4,
   labelSmoothing: 0,
   gradientLimit: 2,
-  loss: 'squared',
+  hidden: 16,
+  departing: 0.33,
+  madeUpUsual: 0.07,
 };
 
 export const ANOMALY_PRUNING = {

@@ -5,19 +5,20 @@ import type { AnomalyVerdict } from '../../../domain/anomaly.js';
 import { ANOMALY_FEATURES } from '../../../inference/windows/anomaly-rr.js';
 import { AnomalyJudge } from '../../../inference/windows/anomaly-verdict.js';
 import type { AnomalyRecord } from '../../data/anomaly-records.js';
+import { OUTPUT_NAME } from './network.js';
 
 const COUNT = ANOMALY_FEATURES.length;
 
 /** What answers for the model, one window at a time: the baseline learns of each before the next. */
-export type Rebuild = (departures: Float32Array) => Float32Array | Promise<Float32Array>;
+export type Answer = (departures: Float32Array) => Float32Array | Promise<Float32Array>;
 
 /** A trained network as plain loops: TensorFlow takes a hundred times as long for a single window. */
-export function rebuildOf(model: tf.LayersModel): Rebuild {
+export function answerOf(model: tf.LayersModel): Answer {
   const layers = model.layers
     .filter((layer) => layer.getWeights().length === 2)
     .map((layer) => {
       const [kernel, bias] = layer.getWeights().map((weight) => weight.dataSync() as Float32Array);
-      return { kernel: kernel!, bias: bias!, active: layer.name !== 'narrow' && layer.name !== 'rebuilt' };
+      return { kernel: kernel!, bias: bias!, active: layer.name !== OUTPUT_NAME };
     });
   return (departures) => {
     let x: Float32Array = departures;
@@ -39,19 +40,14 @@ export interface JudgedRecord {
   readonly verdicts: readonly AnomalyVerdict[];
 }
 
-export async function judgeRecord(
-  record: AnomalyRecord,
-  preprocessing: object,
-  rebuild: Rebuild,
-): Promise<JudgedRecord> {
+export async function judgeRecord(record: AnomalyRecord, preprocessing: object, answer: Answer): Promise<JudgedRecord> {
   const judge = new AnomalyJudge({ ...preprocessing });
   const verdicts: AnomalyVerdict[] = [];
   for (let w = 0; w < record.count; w++) {
     const features = record.features.subarray(w * COUNT, (w + 1) * COUNT);
-    const departures = judge.departures(features);
-    const rebuilt = await rebuild(departures);
+    const logits = await answer(judge.departures(features));
     const times = { tMs: record.tMs[w]!, startMs: record.startMs[w]!, spanMs: record.spanMs[w]! };
-    verdicts.push(judge.judge(features, departures, rebuilt, times));
+    verdicts.push(judge.judge(features, logits, times));
   }
   return { record, verdicts };
 }
