@@ -1,4 +1,5 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import type * as Prom from 'prom-client';
+import { Counter, Gauge, Registry } from './prom-parts.js';
 import { StageHistogram } from './stage-histogram.js';
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -117,7 +118,7 @@ export class Metrics {
 
   /** Sets a counter to a total kept elsewhere (a library's or a child's own count). */
   static raiseTo(
-    counter: Counter,
+    counter: Prom.Counter,
     seen: Map<string, number>,
     key: string,
     total: number,
@@ -140,11 +141,11 @@ export class Metrics {
     return `${families}# EOF\n`;
   }
 
-  private counter(name: string, help: string, labelNames: string[]): Counter {
+  private counter(name: string, help: string, labelNames: string[]): Prom.Counter {
     return new Counter({ name: `slothd_${name}`, help, labelNames, registers: [this.registry] });
   }
 
-  private gauge(name: string, help: string, labelNames: string[]): Gauge {
+  private gauge(name: string, help: string, labelNames: string[]): Prom.Gauge {
     return new Gauge({ name: `slothd_${name}`, help, labelNames, registers: [this.registry] });
   }
 }
