@@ -7,6 +7,7 @@ prune_low_magnitude with PolynomialDecay, strips, and writes pruned.f32 in the o
 import json
 import os
 import sys
+from importlib.metadata import version
 
 os.environ['TF_USE_LEGACY_KERAS'] = '1'
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
@@ -67,4 +68,4 @@ pruned.compile(keras.optimizers.Adam(rate, global_clipnorm=setting['gradientLimi
 pruned.fit(data, epochs=1, verbose=0, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
 stripped = of(tfmot.sparsity.keras.strip_pruning(pruned))
 np.concatenate([stripped[name].numpy().ravel() for name, _ in setting['weights']]).astype(np.float32).tofile(path('pruned.f32'))
-print(json.dumps({'tfmot': '0.8.1' if not hasattr(tfmot, '__version__') else tfmot.__version__, 'tensorflow': tf.__version__}))
+print(json.dumps({'tfmot': version('tensorflow-model-optimization'), 'tensorflow': tf.__version__}))
