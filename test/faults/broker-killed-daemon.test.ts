@@ -54,8 +54,10 @@ const brokers = [
 
 afterEach(async () => {
   if (!SOAK || Object.keys(report).length === 0) return;
-  const { save } = await import(join(import.meta.dirname, '../../bench/lib/report.mjs'));
-  save('outbox-soak', { command: 'npm run soak:outbox', brokers: report });
+  const { load, save } = await import(join(import.meta.dirname, '../../bench/lib/report.mjs'));
+  // A run with one broker alone (-t aedes) leaves what the other one saw.
+  const brokers = { ...load('outbox-soak')?.brokers, ...report };
+  save('outbox-soak', { command: 'npm run soak:outbox', brokers });
   console.log(JSON.stringify(report, null, 2));
 });
 
