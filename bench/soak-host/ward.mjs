@@ -168,7 +168,12 @@ export class Ward {
       node: this.name,
       stateDir: join(this.folder, 'state'),
       // Told at once and ended at once, so that the straps' alarms follow each other every nine seconds.
-      alarms: { 'extreme-bradycardia': { clearMs: 0, hysteresisBpm: 0 }, storm: { withinMs: 0 } },
+      alarms: {
+        'extreme-bradycardia': { clearMs: 0, hysteresisBpm: 0 },
+        storm: { withinMs: 0 },
+        // A line that a busy machine brings late is no hole in the data, which would rightly break the count.
+        signal: { staleMs: 10_000 },
+      },
       // A busy machine must not kill hosts by itself: the rounds are ours.
       inference: { deadlineMs: DEADLINE_MS, startTimeoutMs: 120_000 },
       sensors: [
