@@ -30,6 +30,7 @@ export class Asystole implements Rule {
   private withdrawn = false;
   private quietLooks = 0;
   private quietSinceMs: StreamMs = 0;
+  private quietLookMs: StreamMs = 0;
   private lastLookMs: StreamMs = Number.NEGATIVE_INFINITY;
   private goodBeats = 0;
   private lastGoodBeatMs: StreamMs = Number.NEGATIVE_INFINITY;
@@ -57,13 +58,19 @@ export class Asystole implements Rule {
     const isQuiet = heightShare < QUIET.share && isHeart && isLine;
     if (!isQuiet || tMs - this.lastLookMs > QUIET.freshMs) this.quietLooks = 0;
     this.lastLookMs = tMs;
-    if (isQuiet && this.quietLooks++ === 0) this.quietSinceMs = windowStartMs;
+    if (isQuiet && this.quietLooks++ === 0) {
+      this.quietSinceMs = windowStartMs;
+      this.quietLookMs = tMs;
+    }
   }
 
-  /** A quiet line is one in poor signal too: whatever disturbs it is smaller than a QRS. */
+  /**
+   * A quiet line is one in poor signal too: whatever disturbs it is smaller than a QRS. A beat out of good signal after
+   * the first low window ends the silence, though the height of the next may still be small.
+   */
   seesThrough(view: AlarmView): boolean {
-    const isFresh = view.nowMs - this.lastLookMs <= QUIET.freshMs;
-    return this.quietLooks >= QUIET.looks && isFresh && view.hasContact && view.silenceIsEvidence;
+    if (this.quietLooks < QUIET.looks || view.nowMs - this.lastLookMs > QUIET.freshMs) return false;
+    return view.beats.countSince(this.quietLookMs) === 0 && view.hasContact && view.silenceIsEvidence;
   }
 
   state(view: AlarmView): RuleState {

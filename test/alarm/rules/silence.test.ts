@@ -36,6 +36,11 @@ describe('asystole of a line that falls quiet', () => {
     expect(bench.of('asystole')).toEqual([]);
   });
 
+  it('is none while beats come out of good signal, however low the windows are', () => {
+    const bench = looks(heart(), 20, 0.1, 90);
+    expect(bench.of('asystole')).toEqual([]);
+  });
+
   it('is none where no heart was seen before: a hum that stops is no heart that stops', () => {
     const bench = looks(new Bench().start().quality('poor'), 60, 1);
     looks(bench, 20, 0.05);
