@@ -111,7 +111,7 @@ try {
   await sleep(CALM_MS);
   const endMs = beganMs + hours * 3_600_000;
   while (performance.now() < endMs - SETTLE_MS) {
-    const done = await faults.next();
+    const done = await faults.next({ lives: performance.now() > beganMs + (endMs - beganMs) / 2 });
     console.log(`${((performance.now() - beganMs) / 1000).toFixed(0).padStart(6)} s  ${done}`);
     await sleep(5000 + random() * 20_000);
   }

@@ -1,8 +1,10 @@
 // Faults at random: each kind once in shuffled order, then by weight. Which and when follows from the seed.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How often, against each other. A kill of the daemon is rare, so that lives are long enough to see a leak. */
+/** How often, against each other. */
 const WEIGHTS = { unplug: 6, garbage: 6, broker: 3, 'host-kill': 2, 'host-stop': 2, 'daemon-kill': 1 };
+/** What ends a process, and with it the chance to see it leak. */
+const ENDS_A_LIFE = new Set(['host-kill', 'host-stop', 'daemon-kill']);
 const MOST_GARBAGE_BYTES = 4000;
 
 export class FaultMaker {
@@ -17,17 +19,21 @@ export class FaultMaker {
       .map(([, kind]) => kind);
   }
 
-  /** Makes one fault, mends it, says what it was. */
-  async next() {
-    const kind = this.#first.pop() ?? this.#weighted();
+  /**
+   * Makes one fault, mends it, says what it was.
+   * @param {{ lives: boolean }} spare `lives`: processes are left alone, so that a leak can be seen
+   */
+  async next({ lives }) {
+    const kind = this.#first.pop() ?? this.#weighted(lives);
     const detail = await this.#make(kind);
     this.counts[kind]++;
     return `${kind} ${detail}`;
   }
 
-  #weighted() {
-    let left = this.world.random() * Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
-    for (const [kind, weight] of Object.entries(WEIGHTS)) {
+  #weighted(spareLives) {
+    const kinds = Object.entries(WEIGHTS).filter(([kind]) => !(spareLives && ENDS_A_LIFE.has(kind)));
+    let left = this.world.random() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [kind, weight] of kinds) {
       left -= weight;
       if (left < 0) return kind;
     }

@@ -1,9 +1,9 @@
-// Memory and descriptors over time. Kills cut the soak into lives; the slope is that within lives, pooled.
+// Memory and descriptors over time. Kills cut the soak into lives; the slope is that within lives, pooled, beyond each one's start.
 import { readdirSync, readFileSync } from 'node:fs';
 import { childrenOf, pssBytes, slope } from '../lib/processes.mjs';
 
-/** Hours of a life that do not count: code is compiled, caches fill. */
-const WARM_UP_HOURS = 90 / 3600;
+/** Hours of a life that do not count: code is compiled, caches and the flight recorder's minutes fill. */
+const WARM_UP_HOURS = 10 / 60;
 const MIB = 2 ** 20;
 
 /** The model host among a daemon's children; null where there is none. */
@@ -61,6 +61,7 @@ function summary(points) {
     lastMib: round(last?.mib),
     mostMib: round(points.length > 0 ? Math.max(...points.map(({ mib }) => mib)) : undefined),
     lastDescriptors: last?.descriptors ?? null,
+    // Of the lives that outlast their start; null where none did.
     mibPerHour: pooled.length > 1 ? round(slope(pooled.map(([x, y]) => [x, y]))) : null,
     descriptorsPerHour: pooled.length > 1 ? round(slope(pooled.map(([x, , y]) => [x, y]))) : null,
   };

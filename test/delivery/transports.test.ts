@@ -67,8 +67,27 @@ describe('TLS', () => {
   test('with the authority named: connected', async () => {
     const port = await tlsBroker('server');
     const { delivery } = daemon(`mqtts://localhost:${port}`, { tls: { caFile: file('ca.pem') } });
+    const noDelay = vi.spyOn(net.Socket.prototype, 'setNoDelay');
     await delivery.start();
     await until(() => delivery.stats().connected, 'the connection');
+    expect(noDelay).toHaveBeenCalledWith(true);
+    noDelay.mockRestore();
+  });
+
+  test('without TLS: no alert waits for the acknowledgement of what went before it', async () => {
+    const aedes = await Aedes.createBroker();
+    const server = net.createServer(aedes.handle);
+    const port = await listen(server);
+    open.push(async () => {
+      server.close();
+      await new Promise<void>((resolve) => aedes.close(() => resolve()));
+    });
+    const { delivery } = daemon(`mqtt://127.0.0.1:${port}`);
+    const noDelay = vi.spyOn(net.Socket.prototype, 'setNoDelay');
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    expect(noDelay).toHaveBeenCalledWith(true);
+    noDelay.mockRestore();
   });
 
   const refused: Array<[string, string, Record<string, unknown>, RegExp]> = [
