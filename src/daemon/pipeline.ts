@@ -44,6 +44,8 @@ export interface PipelineOptions {
   readonly rhythmModel?: RhythmModelUse | null;
   /** The model that looks for fibrillation in an ECG; nothing does where it is left out. */
   readonly shockableModel?: ShockableModelUse | null;
+  /** 0 to 1: when in each second that model looks. Left out: 0, as a replay has it. */
+  readonly phase?: number | undefined;
   /** What knows the person's usual rhythm; nothing does where it is left out. */
   readonly anomalyPath?: AnomalyPath | null;
   readonly stages: StageRecorder;
@@ -99,6 +101,7 @@ export class Pipeline implements ReadingSink {
         ? new ShockablePath({
             rateHz,
             model: shockable,
+            phase: options.phase,
             timeOf: (sample) => options.sampleClock.timeOf(sample),
             touching: () => this.currentQuality.state !== 'contact-off',
             causeMs: () => this.cause,

@@ -205,6 +205,7 @@ export class SensorRuntime {
       classifier: this.classifier,
       rhythmModel: this.options.rhythmModel,
       shockableModel: this.options.shockableModel,
+      phase: this.options.random(),
       anomalyPath: this.options.anomalyPath,
       stages,
       nowMs: () => clock.monotonicMs(),

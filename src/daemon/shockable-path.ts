@@ -23,6 +23,8 @@ export interface ShockableModelUse {
 export interface ShockablePathOptions {
   readonly rateHz: number;
   readonly model: ShockableModelUse;
+  /** See `ShockableWindows`: sensors that began together do not all look at once. */
+  readonly phase?: number | undefined;
   /** Stream time of a sample, counted from the stream's start. */
   readonly timeOf: (sample: number) => StreamMs;
   /** False while the sensor does not touch the body: there is nothing to judge. */
@@ -41,9 +43,10 @@ export class ShockablePath {
 
   /** @throws TypeError where the model's `preprocessing` lacks the constants of its windows */
   constructor(private readonly options: ShockablePathOptions) {
-    const { rateHz, model } = options;
+    const { rateHz, model, phase } = options;
     this.windows = new ShockableWindows({
       rateHz,
+      phase,
       preprocessing: model.preprocessing,
       everyS: EVERY_S,
       onWindow: (inputs, endSample, peakHz, heightShare) => this.ask(inputs, endSample, peakHz, heightShare),

@@ -82,6 +82,8 @@ export interface ShockableWindowsOptions {
   readonly preprocessing?: Preprocessing | (() => Preprocessing);
   /** A window every so many seconds, once 4 s are there. */
   readonly everyS: number;
+  /** By this share of `everyS` the first window comes later, 0 to 1; left out: 0. */
+  readonly phase?: number | undefined;
   /**
    * A window's inputs, in buffers that are used again: copy what is to be kept.
    * @param endSample samples pushed up to its end
@@ -100,6 +102,8 @@ export class ShockableWindows {
   private readonly inputs: ShockableInputs;
   private readonly height: UsualHeight = new UsualHeight();
   private readonly step: number;
+  /** Samples at 125 Hz before the first window. */
+  private readonly first: number;
   private readonly ordered = new Float64Array(SHOCKABLE_SAMPLES);
   private readonly ring = new Float64Array(SHOCKABLE_SAMPLES);
   private count = 0;
@@ -109,6 +113,7 @@ export class ShockableWindows {
   constructor(private readonly options: ShockableWindowsOptions) {
     this.inputs = new ShockableInputs(options.preprocessing);
     this.step = Math.max(1, Math.round(options.everyS * SHOCKABLE_RATE_HZ));
+    this.first = SHOCKABLE_SAMPLES + Math.floor((options.phase ?? 0) * this.step);
     this.signal = new ShockableSignal(options.rateHz, (value) => this.take(value));
   }
 
@@ -127,7 +132,7 @@ export class ShockableWindows {
   private take(value: number): void {
     this.ring[this.count % SHOCKABLE_SAMPLES] = value;
     this.count++;
-    if (this.count < SHOCKABLE_SAMPLES || (this.count - SHOCKABLE_SAMPLES) % this.step !== 0) return;
+    if (this.count < this.first || (this.count - this.first) % this.step !== 0) return;
     const oldest = this.count % SHOCKABLE_SAMPLES;
     for (let i = 0; i < SHOCKABLE_SAMPLES; i++) this.ordered[i] = this.ring[(oldest + i) % SHOCKABLE_SAMPLES]!;
     const usual = this.height.push(this.ordered);
