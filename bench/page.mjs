@@ -43,8 +43,9 @@ function wire() {
     'computed features. RR lines: the line that must cause an alert is known. ECG: the newest chunk before the receipt counts as',
   );
   out.push(
-    'the cause, which flatters a system that lags. CPU counts the whole run, the compilers that warm up in it too, so short',
-    `runs make it large for slothd and Node-RED; rounds of ${result.rows[0].seconds} s, on a machine that did other work as well. \`npm run bench:wire\``,
+    "the cause, which flatters a system that lags: chunks come every 40 ms, and no figure can be far above that (slothd's own of the bytes",
+    'that caused an alert is printed by the command). CPU counts the whole run, the compilers that warm up in it too, so short',
+    `runs make it large for slothd and Node-RED; rounds of ${result.rows[0].seconds} s; a soak test ran beside it. \`npm run bench:wire\``,
     '(`-- --busy` with every core busy).',
     '',
   );
