@@ -1,24 +1,13 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { slothd, startSlothd, untilSays } from '../e2e/support/cli.js';
+import { freePort } from '../e2e/support/world.js';
 
 /** docs/get-started.md, "Your own config", as a newcomer types it; only names of files and ports are ours. */
 const page = readFileSync(new URL('../../docs/get-started.md', import.meta.url), 'utf8');
 const section = page.slice(page.indexOf('## 2.'), page.indexOf('## 3.'));
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
 
 describe('get started', () => {
   it('from a simulated heart that races to its alert in the list', async () => {

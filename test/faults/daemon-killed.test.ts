@@ -1,25 +1,15 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startAedes } from '../delivery/support/brokers.js';
 import { slothd } from '../e2e/support/cli.js';
 import { checkLives, subscribe } from '../e2e/support/contract.js';
 import { daemonProcess, liveSensor } from '../e2e/support/live-sensor.js';
-import { afterwards, pause, temporaryFolder, until } from '../e2e/support/world.js';
+import { afterwards, freePort, pause, temporaryFolder, until } from '../e2e/support/world.js';
 
 /** Stories 5 and 15: the daemon is killed (power cut, OOM, kill -9) in mid-episode and started again. */
 
 /** Alerts that come and end within seconds, so that the test does not last minutes. */
 const QUICK = { alarms: { 'extreme-tachycardia': { beats: 5, clearMs: 1000 } } };
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 /** Two processes' monotonic clocks are held together by readings of the wall clock, to the millisecond. */
 const CLOCK_READING_MS = 5;

@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +8,7 @@ import { makeScenario } from '../../src/simulator/scenario.js';
 import { Metrics } from '../../src/watch/metrics.js';
 import { startAedes } from '../delivery/support/brokers.js';
 import { startLive } from '../e2e/support/live.js';
-import { afterwards, pause, temporaryFolder } from '../e2e/support/world.js';
+import { afterwards, freePort, pause, temporaryFolder } from '../e2e/support/world.js';
 
 const CONFIG = fileURLToPath(new URL('../../config/', import.meta.url));
 const RULES = join(CONFIG, 'prometheus');
@@ -134,12 +133,3 @@ scrape_configs: [{ job_name: slothd, static_configs: [{ targets: ['${host}'] }] 
     expect((await query('slothd:stage_duration_seconds:p99_5m{stage="inference"}')).length).toBe(1);
   }, 90_000);
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}

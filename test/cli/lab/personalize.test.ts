@@ -1,11 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MADE_UP_RATE_HZ, madeUpHeart } from '../../../src/lab/walkthrough/hearts.js';
 import { writeAnnotations, writeRecord } from '../../../src/lab/wfdb/index.js';
 import { slothd, startSlothd } from '../../e2e/support/cli.js';
-import { temporaryFolder, until } from '../../e2e/support/world.js';
+import { freePort, temporaryFolder, until } from '../../e2e/support/world.js';
 
 /** `slothd lab personalize` and the way of its model into the daemon and out again, as a person types it. */
 
@@ -16,15 +15,6 @@ async function ownRecording(folder: string, beatCount: number): Promise<string> 
   await writeRecord(path, { rateHz: MADE_UP_RATE_HZ, signals });
   await writeAnnotations(`${path}.atr`, beats);
   return path;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 it('a personal model is made, installed, activated in the running daemon, and rolled back', async () => {
