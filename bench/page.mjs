@@ -50,6 +50,8 @@ function wire() {
     '',
   );
   out.push(named(result), '');
+  // Of a file in which not all rows are of one run.
+  if (result.note) out.push(result.note, '');
   for (const busy of [false, true]) {
     for (const signal of ['rr', 'ecg']) {
       const rows = result.rows.filter((row) => row.signal === signal && row.busy === busy);
