@@ -1,11 +1,16 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { constants, gunzip, gzip } from 'node:zlib';
 import type { Logger } from 'pino';
 
 const pack = promisify(gzip);
 const unpack = promisify(gunzip);
+/**
+ * The fast level: an alert storm packs a megabyte for each alert, on cores that the other alerts need. It takes a quarter
+ * of the time of the default level for a quarter more bytes.
+ */
+const PACKING = { level: constants.Z_BEST_SPEED };
 const EXTENSION = '.slothrec.gz';
 /** Frozen stretches are a megabyte or two; more unpacked is no file of ours. */
 const MOST_UNPACKED = 256 * 1024 * 1024;
@@ -38,7 +43,7 @@ export class FlightShelf {
       try {
         await mkdir(this.dir, { recursive: true });
         const file = join(this.dir, `${id}${EXTENSION}`);
-        await writeFile(`${file}.new`, await pack(Buffer.concat(newest)));
+        await writeFile(`${file}.new`, await pack(Buffer.concat(newest), PACKING));
         await rename(`${file}.new`, file);
         await this.makeRoom(file);
       } catch (error) {
