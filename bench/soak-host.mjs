@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../dist/lab/random.js';
+import { freePort } from './lib/ports.mjs';
 import { machine, save, table } from './lib/report.mjs';
-import { Broker, freePort } from './soak/broker.mjs';
+import { Broker } from './soak/broker.mjs';
 import { delays, Judge } from './soak-host/judge.mjs';
 import { Ward } from './soak-host/ward.mjs';
 
@@ -66,6 +67,9 @@ try {
       await Ward.start({ folder, name: `d${i}`, brokerUrl: broker.url, seed: seed * 100 + i, seconds: SECONDS }),
     );
   console.log(`${daemons} daemons are ready, after ${Math.round((performance.now() - beganMs) / 1000)} s`);
+  // Variants are tried between the answers once a host is ready; what stands then must stand to the end.
+  await sleep(STEADY_MS);
+  for (const ward of wards) ward.variant = await ward.variants();
   memory = wards.map((ward) => ({ firstMib: ward.mib }));
   let left = rounds;
   await Promise.all(
@@ -124,8 +128,8 @@ async function settle() {
   memory = memory.map((one, i) => ({ ...one, lastMib: wards[i].mib }));
   frames = { written: 0, decoded: 0 };
   for (const ward of wards) {
-    const { inference, models } = await ward.ask('/about');
-    const now = ward.variantOf({ models });
+    const { inference } = await ward.ask('/about');
+    const now = await ward.variants();
     if (inference.state !== 'ready' && inference.state !== 'slow')
       violated(`${ward.name} ends ${inference.state}: ${inference.reason}`);
     if (now !== ward.variant) violated(`${ward.name} began with ${ward.variant} and ends with ${now}`);

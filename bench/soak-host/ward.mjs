@@ -9,8 +9,8 @@ import { findFormat } from '../../dist/sensor/formats/registry.js';
 import { builtInScenario, makeScenario } from '../../dist/simulator/scenario.js';
 import { SimulatedSensor } from '../../dist/simulator/sensor.js';
 import { VirtualPort } from '../../dist/simulator/virtual-port.js';
+import { freePort } from '../lib/ports.mjs';
 import { pssBytes } from '../lib/processes.mjs';
-import { freePort } from '../soak/broker.mjs';
 import { hostOf } from '../soak/figures.mjs';
 import { rrLines } from '../wire/signals.mjs';
 
@@ -67,7 +67,6 @@ export class Ward {
     writeFileSync(join(ward.folder, 'slothd.yaml'), JSON.stringify(ward.#config(brokerUrl)));
     ward.#play(EVENTFUL, seed);
     await ward.#startDaemon();
-    ward.variant = ward.variantOf(await ward.ask('/about'));
     await ward.#hearStraps();
     ward.#strapsDone = ward.#playStraps(seconds);
     return ward;
@@ -115,7 +114,8 @@ export class Ward {
   }
 
   /** Which variant each model runs: a host killed by somebody else must not change it. */
-  variantOf({ models }) {
+  async variants() {
+    const { models } = await this.ask('/about');
     return models.map(({ name, precision, runtime }) => `${name} ${precision} ${runtime}`).join(', ');
   }
 

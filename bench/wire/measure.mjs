@@ -1,12 +1,12 @@
 // One run of one system: ports, broker, a subscriber, and the clock from the write of the last byte to the receipt.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mqtt from 'mqtt';
 import { VirtualPort } from '../../dist/simulator/virtual-port.js';
+import { freePort } from '../lib/ports.mjs';
 import { cpuSeconds, pssBytes, treeOf } from '../lib/processes.mjs';
 import { KINDS } from './systems.mjs';
 
@@ -123,13 +123,4 @@ export async function startMosquitto(folder) {
   const child = spawn(binary, ['-c', file], { stdio: 'ignore' });
   await sleep(300);
   return { port, stop: () => child.kill() };
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
