@@ -1,6 +1,7 @@
-// The floor of the measurement: reads the ports with nothing but a file stream, applies the rule to the line, publishes.
+// The floor of the measurement: reads the ports with nothing but a terminal's stream, applies the rule to the line, publishes.
 // No decoder, no detector, no model, no store: what is left is the pty, the broker and the harness itself.
-import { createReadStream } from 'node:fs';
+import { constants, openSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
 import mqtt from 'mqtt';
 
 const { ports, brokerPort, signal, pauseMs = 1500 } = JSON.parse(process.env.PIPELINE ?? '{}');
@@ -15,7 +16,9 @@ for (const [i, path] of ports.entries()) {
   let low = 0;
   const tell = (event, kind) =>
     client.publish(`${ROOT}/s${i}/alert`, JSON.stringify({ id: `s${i}-${kind}`, event, kind }), { qos: 1 });
-  createReadStream(path, { highWaterMark: 4096 }).on('data', (chunk) => {
+  // Not a file's stream: that waits in libuv's four threads, and the fifth silent port would stand behind the other four.
+  const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+  new ReadStream(fd).on('data', (chunk) => {
     const lines = (rest + chunk.toString('latin1')).split('\r\n');
     rest = lines.pop() ?? '';
     for (const line of lines) {

@@ -96,8 +96,9 @@ export class Station {
       settings: alarmSettings,
       ...alarmTraits(this.carries),
       emit: (change) => {
-        recorder?.alert(change);
+        // First on its way, then into the recording.
         options.onAlert(change, this);
+        recorder?.alert(change);
       },
       onTold: (call, ...args) => recorder?.told(call, ...args),
       newId: outside.newId,

@@ -10,6 +10,7 @@ import type { ShockableVerdict } from '../../domain/shockable.js';
 import { type CaptureHeader, encodeRecord, MAGIC, RECORD, type RecordType } from '../../sensor/capture/container.js';
 import { OrderedAnswers } from '../ordered-answers.js';
 import type { FlightHeader } from './header.js';
+import { LastBytes } from './last-bytes.js';
 import { RecordLog } from './record-log.js';
 import { encodeState, type StateCodecOptions } from './state-codec.js';
 
@@ -76,7 +77,7 @@ export class FlightRecorder {
   private pending = 0;
   private question = 0;
   private head = Buffer.alloc(0);
-  private tail = Buffer.alloc(0);
+  private readonly tail = new LastBytes(WARM_TAIL_BYTES);
   private readonly cancels = new Set<() => void>();
 
   constructor(private readonly options: FlightRecorderOptions) {}
@@ -88,18 +89,14 @@ export class FlightRecorder {
 
   opened(tMs: StreamMs): void {
     this.head = Buffer.alloc(0);
-    this.tail = Buffer.alloc(0);
+    this.tail.clear();
     this.add(RECORD.opened, tMs, NOTHING);
   }
 
   chunk(tMs: StreamMs, bytes: Uint8Array): void {
     this.add(RECORD.bytes, tMs, bytes);
     if (this.head.length < WARM_HEAD_BYTES) this.head = Buffer.concat([this.head, bytes]).subarray(0, WARM_HEAD_BYTES);
-    else {
-      // Twice the length and halved now and then: a copy of a few KiB, seldom.
-      this.tail = Buffer.concat([this.tail, bytes]);
-      if (this.tail.length > 2 * WARM_TAIL_BYTES) this.tail = Buffer.from(this.tail.subarray(-WARM_TAIL_BYTES));
-    }
+    else this.tail.push(bytes);
   }
 
   /** Before the pipeline hears of this tick. */
@@ -222,7 +219,7 @@ export class FlightRecorder {
     this.segments.push({
       startMs: tMs,
       nextQuestion: this.question,
-      warm: Buffer.concat([this.head, this.tail]),
+      warm: Buffer.concat([this.head, this.tail.copy()]),
       state: encodeState(roots, STATE_OF_PIPELINE),
       log: new RecordLog(),
     });

@@ -58,13 +58,25 @@ export interface CaptureRecord {
 
 /** One record as bytes. */
 export function encodeRecord(type: RecordType, tMs: number, payload: Uint8Array): Uint8Array {
-  const out = Buffer.alloc(HEAD + payload.length + TAIL);
-  out.writeUInt32LE(payload.length, 0);
-  out.writeUInt8(type, 4);
-  out.writeDoubleLE(tMs, 5);
-  out.set(payload, HEAD);
-  out.writeUInt32LE(crc32(out.subarray(4, HEAD + payload.length)), HEAD + payload.length);
+  const out = Buffer.allocUnsafe(recordBytes(payload.length));
+  writeRecord(out, 0, type, tMs, payload);
   return out;
+}
+
+/** How long a record with so much in it is. */
+export function recordBytes(payloadBytes: number): number {
+  return HEAD + payloadBytes + TAIL;
+}
+
+/** Writes one record at `at` of a buffer that has the room. @returns where the next one goes */
+export function writeRecord(into: Buffer, at: number, type: RecordType, tMs: number, payload: Uint8Array): number {
+  const end = at + HEAD + payload.length;
+  into.writeUInt32LE(payload.length, at);
+  into.writeUInt8(type, at + 4);
+  into.writeDoubleLE(tMs, at + 5);
+  into.set(payload, at + HEAD);
+  into.writeUInt32LE(crc32(into.subarray(at + 4, end)), end);
+  return end + TAIL;
 }
 
 export interface CaptureContent {
