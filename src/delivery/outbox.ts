@@ -76,13 +76,16 @@ interface SensorQueue {
   fresh: number;
   /** After a refusal: nothing goes out for this sensor until then (monotonic). */
   holdUntilMs: number;
+  /** Refusals in a row. */
+  refusals: number;
 }
 
 /** Telemetry may fill at most this share, so that it never costs an alert its place. */
 const TELEMETRY_SHARE = 0.5;
 /** `full` ends when the load falls below this share: no flapping at the bound. */
 const ROOM_SHARE = 0.8;
-const REFUSAL_HOLD_MS = 5_000;
+/** A refusal holds a sensor's messages for so long, twice as long each time in a row: an access rule does not change in seconds. */
+const REFUSAL_HOLD_MS = { first: 5_000, longest: 60_000 } as const;
 const REPLAY_BURST = 10;
 const AGE_SWEEP_MS = 60_000;
 
@@ -326,6 +329,7 @@ export class Outbox {
     if (!this.inFlight.delete(entry)) return;
     if (outcome === 'acked' || outcome === 'undeliverable') {
       if (outcome === 'undeliverable') this.undeliverable++;
+      sensor.refusals = 0;
       this.forget(entry);
       return;
     }
@@ -333,8 +337,9 @@ export class Outbox {
     if (outcome === 'lost') entry.losses++;
     if (outcome === 'refused') {
       this.refused++;
-      sensor.holdUntilMs = this.options.clock.monotonicMs() + REFUSAL_HOLD_MS;
-      if (this.cancelWake === null) this.wake(REFUSAL_HOLD_MS);
+      const holdMs = Math.min(REFUSAL_HOLD_MS.longest, REFUSAL_HOLD_MS.first * 2 ** Math.min(sensor.refusals++, 10));
+      sensor.holdUntilMs = this.options.clock.monotonicMs() + holdMs;
+      if (this.cancelWake === null) this.wake(holdMs);
     }
     // Back to its place: several may come back, in any order.
     let at = 0;
@@ -346,7 +351,7 @@ export class Outbox {
   private enqueue(entry: Entry): void {
     let sensor = this.sensors.get(entry.sensor);
     if (!sensor) {
-      sensor = { waiting: [], fresh: 0, holdUntilMs: 0 };
+      sensor = { waiting: [], fresh: 0, holdUntilMs: 0, refusals: 0 };
       this.sensors.set(entry.sensor, sensor);
     }
     sensor.waiting.push(entry);

@@ -89,6 +89,10 @@ const SENSORS_KEY = 'delivery/sensors';
 const STRIP_AFTER_LOSSES = 5;
 /** `offline` said of us while we are here is corrected at most this often: two daemons on one root must not duel. */
 const CORRECT_EVERY_MS = 1_000;
+/** Home Assistant starts once; a flood of its birth message must not become a flood of ours. */
+const REPEAT_EVERY_MS = 5_000;
+/** A state that the broker refuses (an access rule, as a rule) is said again after this, then ever more rarely. */
+const REFUSED_AGAIN_MS = { first: 30_000, longest: 3_600_000 } as const;
 /** How long `stop` waits for acknowledgements. */
 const FLUSH_MS = 2_000;
 const FLUSH_POLL_MS = 20;
@@ -109,6 +113,10 @@ export class Delivery {
   private stopping = false;
   private correctedAtMs = Number.NEGATIVE_INFINITY;
   private cancelCorrection: (() => void) | null = null;
+  private repeatedAtMs = Number.NEGATIVE_INFINITY;
+  private cancelRepeat: (() => void) | null = null;
+  private refusedAgainMs: number = REFUSED_AGAIN_MS.first;
+  private cancelRefusedAgain: (() => void) | null = null;
   private vitalsSent = 0;
   private vitalsDropped = 0;
 
@@ -168,6 +176,7 @@ export class Delivery {
         onUp: () => {
           this.outbox.setLink(true);
           this.retained.markAll();
+          this.refusedAgainMs = REFUSED_AGAIN_MS.first;
           this.pump();
           options.onLink?.(true, '');
         },
@@ -304,6 +313,8 @@ export class Delivery {
   async stop(): Promise<void> {
     this.stopping = true;
     this.cancelCorrection?.();
+    this.cancelRefusedAgain?.();
+    this.cancelRepeat?.();
     for (let waitedMs = 0; waitedMs < FLUSH_MS; waitedMs += FLUSH_POLL_MS) {
       if (!this.link.connected || this.outbox.stats().inFlight === 0) break;
       await new Promise<void>((resolve) => this.options.timers.after(FLUSH_POLL_MS, resolve));
@@ -323,9 +334,22 @@ export class Delivery {
   private pump(): void {
     if (!this.outbox.pumpFresh()) return;
     const said = this.retained.pump((topic, payload, done) =>
-      this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => done(outcome === 'acked')),
+      this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => {
+        done(outcome);
+        if (outcome === 'refused') this.sayRefusedAgain();
+      }),
     );
     if (said) this.outbox.pumpReplay();
+  }
+
+  private sayRefusedAgain(): void {
+    if (this.cancelRefusedAgain || this.stopping) return;
+    this.cancelRefusedAgain = this.options.timers.after(this.refusedAgainMs, () => {
+      this.cancelRefusedAgain = null;
+      this.refusedAgainMs = Math.min(REFUSED_AGAIN_MS.longest, 2 * this.refusedAgainMs);
+      this.retained.markRefused();
+      this.pump();
+    });
   }
 
   private send(item: OutboxItem, done: (outcome: SendOutcome) => void): boolean {
@@ -425,22 +449,36 @@ export class Delivery {
     }
   }
 
-  /** The will of a former connection of ours may come late (no FIN, take-over): `online` must have the last word. */
+  /**
+   * The will of a former connection of ours may come late (no FIN, take-over), or somebody clears the topic: `online` must
+   * have the last word.
+   */
   private heardAvailability(payload: string): void {
-    if (payload !== 'offline' || this.stopping || this.cancelCorrection) return;
+    if (payload === 'online' || this.stopping || this.cancelCorrection) return;
     const { clock, timers, log } = this.options;
     const waitMs = Math.max(0, this.correctedAtMs + CORRECT_EVERY_MS - clock.monotonicMs());
     this.cancelCorrection = timers.after(waitMs, () => {
       this.cancelCorrection = null;
       if (this.stopping || !this.link.connected) return;
       this.correctedAtMs = clock.monotonicMs();
-      log.info({}, 'the broker said we are offline; saying online again');
+      log.info({ said: payload.slice(0, 40) }, 'the broker said of us what is not so; saying online again');
       const birth = { topic: this.topics.availability, payload: 'online', qos: 1, retain: true } as const;
       if (!this.link.publish(birth)) this.heardAvailability('offline');
     });
   }
 
   private homeAssistantStarted(): void {
+    if (this.cancelRepeat || this.stopping) return;
+    const { clock, timers } = this.options;
+    const waitMs = this.repeatedAtMs + REPEAT_EVERY_MS - clock.monotonicMs();
+    if (waitMs > 0) {
+      this.cancelRepeat = timers.after(waitMs, () => {
+        this.cancelRepeat = null;
+        this.homeAssistantStarted();
+      });
+      return;
+    }
+    this.repeatedAtMs = clock.monotonicMs();
     this.link.publish({ topic: this.topics.availability, payload: 'online', qos: 1, retain: true });
     this.retained.markAll();
     this.pump();

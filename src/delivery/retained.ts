@@ -1,5 +1,7 @@
+import type { PublishOutcome } from './mqtt-link.js';
+
 /** Hands a retained message to the broker; false where it takes none now. */
-export type PublishRetained = (topic: string, payload: string, done: (acked: boolean) => void) => boolean;
+export type PublishRetained = (topic: string, payload: string, done: (outcome: PublishOutcome) => void) => boolean;
 
 interface State {
   payload: string;
@@ -13,22 +15,31 @@ interface State {
 export class RetainedState {
   private readonly states = new Map<string, State>();
   private readonly dirty = new Set<string>();
+  /** What the broker has refused: said again only when asked to, or an access rule would make us ask without end. */
+  private readonly refused = new Set<string>();
 
   /** Sets a topic's payload. `onAcked` is called when the broker has this (or a newer) payload. */
   set(topic: string, payload: string, onAcked: (() => void) | null = null): void {
     const known = this.states.get(topic);
     if (known && known.payload === payload) {
       known.onAcked ??= onAcked;
-      if (onAcked) this.dirty.add(topic);
+      if (onAcked) this.due(topic);
       return;
     }
     this.states.set(topic, { payload, onAcked });
-    this.dirty.add(topic);
+    this.due(topic);
   }
 
   /** Everything must be said again. */
   markAll(): void {
+    this.refused.clear();
     for (const topic of this.states.keys()) this.dirty.add(topic);
+  }
+
+  /** What the broker has refused is to be tried again. */
+  markRefused(): void {
+    for (const topic of this.refused) this.dirty.add(topic);
+    this.refused.clear();
   }
 
   /** Hands over what is due, as far as `publish` takes it. Returns false when it takes no more. */
@@ -36,18 +47,24 @@ export class RetainedState {
     for (const topic of this.dirty) {
       const state = this.states.get(topic);
       if (!state) continue;
-      const taken = publish(topic, state.payload, (acked) => {
-        if (!acked) {
-          this.dirty.add(topic);
-          return;
+      const taken = publish(topic, state.payload, (outcome) => {
+        if (outcome === 'acked') {
+          const { onAcked } = state;
+          state.onAcked = null;
+          onAcked?.();
+        } else if (outcome === 'lost') this.dirty.add(topic);
+        else {
+          this.dirty.delete(topic);
+          this.refused.add(topic);
         }
-        const { onAcked } = state;
-        state.onAcked = null;
-        onAcked?.();
       });
       if (!taken) return false;
       this.dirty.delete(topic);
     }
     return true;
+  }
+
+  private due(topic: string): void {
+    if (!this.refused.has(topic)) this.dirty.add(topic);
   }
 }

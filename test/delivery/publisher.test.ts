@@ -447,6 +447,40 @@ describe('what brokers allow', () => {
     await stopping;
   });
 
+  test('a state that an access rule refuses is not said without end: half a minute later, then ever more rarely', async () => {
+    let tries = 0;
+    const puback = ({ topic }: { topic: string }) => {
+      if (!topic.startsWith('homeassistant/')) return 0;
+      tries++;
+      return 135;
+    };
+    const broker = keep(await startMqtt5Broker({ puback }));
+    const time = new ManualTime();
+    const { delivery: d, lines } = delivery(broker.url, { clock: time, timers: time });
+    const refusals = () => lines.filter(({ level }) => level === 'error').length;
+    await d.start();
+    await until(() => refusals() === 1, 'the first refusal');
+    // What else there is to say goes on, and an alert at once.
+    d.health(health);
+    d.alert(change('x'), { arrivedAtMs: null }, []);
+    await until(() => d.stats().outbox.entries === 0, 'the alert');
+    await tick(200);
+    expect(tries).toBe(1);
+    time.advance(31_000);
+    await until(() => refusals() === 2, 'the second refusal');
+    time.advance(31_000);
+    await tick(50);
+    expect(tries).toBe(2);
+    time.advance(31_000);
+    await until(() => refusals() === 3, 'the third refusal');
+    const stopping = d.stop();
+    for (let i = 0; i < 20; i++) {
+      time.advance(500);
+      await tick(5);
+    }
+    await stopping;
+  });
+
   test('a broker that never acknowledges is left, and the alert goes to the next connection', async () => {
     let silent = true;
     const broker = keep(
@@ -526,6 +560,29 @@ describe('Home Assistant', () => {
     const remembered: string[] = [];
     for await (const [, value] of store.scan('delivery/sensors')) remembered.push(value);
     expect(remembered).toEqual(['["chest"]']);
+  });
+
+  test('a flood of its birth message is answered at once, and once more when it is over', async () => {
+    const broker = keep(await startAedes());
+    const consumer = keep(await startConsumer(broker.url));
+    const time = new ManualTime();
+    const { delivery: d } = delivery(broker.url, { clock: time, timers: time });
+    await d.start();
+    const discoveries = () => consumer.on('homeassistant/device/slothd_pi_chest/config').length;
+    await until(() => discoveries() > 0, 'discovery');
+    const before = discoveries();
+    for (let n = 0; n < 100; n++) await consumer.client.publishAsync('homeassistant/status', 'online');
+    await until(() => discoveries() === before + 1, 'discovery again');
+    await tick(100);
+    expect(discoveries()).toBe(before + 1);
+    time.advance(6_000);
+    await until(() => discoveries() === before + 2, 'the last word');
+    const stopping = d.stop();
+    for (let i = 0; i < 20; i++) {
+      time.advance(500);
+      await tick(5);
+    }
+    await stopping;
   });
 
   test('a sensor that tells of its battery gets an entity for it', async () => {

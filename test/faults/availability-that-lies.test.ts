@@ -142,6 +142,22 @@ test('whoever says offline while we are here is corrected, but not in a duel', a
   expect(births() - before).toBeLessThanOrEqual(4);
 });
 
+test('whoever clears the topic, or writes another word on it, is corrected: who comes later must find it', async () => {
+  const broker = keep(await startAedes());
+  const consumer = keep(await startConsumer(broker.url, 4, [AVAILABILITY]));
+  const { delivery } = daemon(broker.url);
+  afterwards(() => delivery.stop());
+  await delivery.start();
+  await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
+  for (const word of ['', 'maybe']) {
+    await consumer.client.publishAsync(AVAILABILITY, word, { qos: 1, retain: true });
+    await until(() => consumer.heard.some(({ text }) => text === word), 'the false word');
+    await until(() => consumer.last(AVAILABILITY) === 'online', `the correction of '${word}'`);
+    const late = keep(await startConsumer(broker.url, 4, [AVAILABILITY]));
+    await until(() => late.last(AVAILABILITY) === 'online', 'the retained word');
+  }
+});
+
 test('availability, states and discovery are said again on every connect, to a broker that forgot', async () => {
   const first = await startAedes();
   const { delivery } = daemon(first.url);
