@@ -8,6 +8,7 @@ import type { Quality } from '../domain/quality.js';
 import type { Rhythm } from '../domain/rhythm.js';
 import type { ShockableVerdict } from '../domain/shockable.js';
 import { type CommandResult, Lifecycle } from './lifecycle.js';
+import type { StandingAlert } from './open-alert.js';
 import type { Peers, Witness } from './peers.js';
 import type { DeviceCondition, InferenceCondition, Rule } from './rule.js';
 import { createRules } from './rules/registry.js';
@@ -177,11 +178,11 @@ export class AlarmEngine {
   }
 
   /** The open alerts, each as its last event said it, with the evidence of its first. */
-  active(): readonly AlertChange[] {
+  active(): readonly StandingAlert[] {
     return this.lifecycle.active();
   }
 
-  /** Whether an alert of this kind is open. */
+  /** Whether an alert of this kind is open, or stands and was snoozed: other sensors of the person need not raise it. */
   tells(kind: AlertKind): boolean {
     return this.lifecycle.tells(kind);
   }

@@ -10,7 +10,7 @@ import type {
 } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { ModelSlot } from '../domain/inference.js';
-import { OpenAlert, restoreAlert } from './open-alert.js';
+import { OpenAlert, restoreAlert, type StandingAlert } from './open-alert.js';
 import { heldBackBy, type Peers } from './peers.js';
 import { type Finding, type Rule, round1 } from './rule.js';
 import type { RuleKind } from './rules/registry.js';
@@ -109,16 +109,22 @@ export class Lifecycle {
 
   /** Asks every rule and acts on the answers. */
   evaluate(): void {
-    for (const orphan of this.orphans.splice(0)) this.emitEnd(orphan, 'disabled', {});
+    // One by one: what is stored with each event still holds those whose end has not been told.
+    for (let orphan = this.orphans.shift(); orphan; orphan = this.orphans.shift()) {
+      this.emitEnd(orphan, 'disabled', {});
+    }
     for (const slot of this.slots) this.step(slot);
   }
 
+  /** An alert of this kind is open, or would be, had nobody asked for silence. */
   tells(kind: AlertKind): boolean {
-    return Boolean(this.byKind.get(kind)?.alert);
+    const slot = this.byKind.get(kind);
+    if (!slot) return false;
+    return slot.alert !== null || (slot.standing && slot.snoozedUntilMs > this.options.view.nowMs);
   }
 
-  active(): AlertChange[] {
-    return this.slots.flatMap((slot) => (slot.alert ? [slot.alert.current()] : []));
+  active(): StandingAlert[] {
+    return this.slots.flatMap((slot) => (slot.alert ? [slot.alert.current(this.options.view.nowMs)] : []));
   }
 
   /** Somebody has seen it: no updates until then. The end is still told. */
@@ -224,7 +230,7 @@ export class Lifecycle {
     const { peers, view, settings } = this.options;
     const { rule } = slot;
     const finding = rule.finding(view);
-    if (peers && rule.needs === 'good-signal') {
+    if (peers && rule.needs !== 'nothing') {
       const { rateBpm, longestMs } = finding.values;
       const claim = {
         kind: rule.kind,

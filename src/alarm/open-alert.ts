@@ -24,6 +24,12 @@ export interface OpenAlertFields {
   readonly model: ModelRef | null;
 }
 
+/** An alert that is open, as its last event said it. */
+export interface StandingAlert extends AlertChange {
+  /** Somebody has seen it, and the silence they asked for is not over. */
+  readonly acknowledged: boolean;
+}
+
 /** One alert between its `new` and its `end`: counts its events and knows what was last said. */
 export class OpenAlert {
   sequence = 0;
@@ -57,8 +63,9 @@ export class OpenAlert {
   }
 
   /** The alert as it stands, as its last event said it. */
-  current(): AlertChange {
-    return this.change(this.sequence > 1 ? 'update' : 'new', this.values, this.fields.evidence, null);
+  current(nowMs: StreamMs): StandingAlert {
+    const change = this.change(this.sequence > 1 ? 'update' : 'new', this.values, this.fields.evidence, null);
+    return { ...change, acknowledged: this.acknowledgedUntilMs !== null && this.acknowledgedUntilMs > nowMs };
   }
 
   snapshot(toWallMs: (tMs: StreamMs) => number): OpenAlertSnapshot {

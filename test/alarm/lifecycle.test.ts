@@ -60,6 +60,38 @@ describe('updates', () => {
   });
 });
 
+describe('what is open', () => {
+  it('says whether somebody has acknowledged it, for as long as that holds', () => {
+    const bench = new Bench().start().run(30_000, 160);
+    expect(bench.engine.active()[0]?.acknowledged).toBe(false);
+    bench.engine.ack('extreme-tachycardia', bench.nowMs + 60_000);
+    expect(bench.engine.active()[0]?.acknowledged).toBe(true);
+    bench.run(61_000, 160);
+    expect(bench.engine.active()[0]?.acknowledged).toBe(false);
+  });
+
+  it('by kinds that the config has switched off ends one by one: no crash in between loses an end', () => {
+    const bench = new Bench().start().run(30_000, 160).quality('poor').wait(40_000);
+    const open = bench.engine.active().map(({ kind }) => kind);
+    expect(open).toEqual(['poor-signal', 'extreme-tachycardia']);
+    const off = { enabled: false } as const;
+    bench.restart({ settings: settingsWith({ 'poor-signal': off, 'extreme-tachycardia': off }) });
+    const kept: string[][] = [];
+    const { push } = bench.changes;
+    bench.changes.push = (...changes) => {
+      kept.push(bench.engine.snapshot((tMs) => tMs).alerts.map(({ kind }) => kind));
+      return push.apply(bench.changes, changes);
+    };
+    bench.wait(200);
+    // With each end the others are still on the disk.
+    expect(kept).toEqual([[open[1]], []]);
+    expect(bench.changes.slice(-2).map(({ event, values }) => [event, values.endReason])).toEqual([
+      ['end', 'disabled'],
+      ['end', 'disabled'],
+    ]);
+  });
+});
+
 describe('an alert that nobody looks at', () => {
   it('reminds, and backs off up to the longest time', () => {
     const settings = settingsWith({ reminders: { firstAfterMs: 60_000, longestMs: 240_000 } });

@@ -92,6 +92,66 @@ describe('two sensors on one person', () => {
   });
 });
 
+describe('ventricular kinds, which look at doubtful signal too, on one person', () => {
+  const wild = (bench: BenchType) => {
+    bench.wait(1_000);
+    bench.engine.shockable({
+      tMs: bench.nowMs,
+      windowStartMs: bench.nowMs - 4_000,
+      scores: { other: 0.01, vt: 0.01, vf: 0.98 },
+      ratePerMinute: 240,
+      heightShare: 1,
+    });
+  };
+  const run = (bench: BenchType) => void bench.beats(3, 180, { beatClass: 'V' });
+
+  it('fibrillation that both ECGs show is told once', () => {
+    const { chest, finger, together } = pair();
+    together(20, at(75), at(75));
+    together(8, wild, wild);
+    const kind = 'ventricular-fibrillation';
+    expect([...chest.news(kind), ...finger.news(kind)]).toHaveLength(1);
+  });
+
+  it('what one electrode makes of a shaken cable is held back by an even pulse at the other', () => {
+    const { chest, together } = pair();
+    together(20, at(75), at(75));
+    together(8, wild, at(75));
+    expect(chest.news('ventricular-fibrillation')).toHaveLength(0);
+    const alone = new Bench().start().run(20_000, 75);
+    for (let s = 0; s < 8; s++) wild(alone);
+    expect(alone.news('ventricular-fibrillation')).toHaveLength(1);
+  });
+
+  it('a run of ventricular beats that both ECGs show is told once', () => {
+    const { chest, finger, together } = pair();
+    together(20, at(75), at(75));
+    together(6, run, run);
+    const kind = 'ventricular-tachycardia';
+    expect([...chest.news(kind), ...finger.news(kind)]).toHaveLength(1);
+  });
+});
+
+describe('a snooze on one of two sensors on one person', () => {
+  it('holds for the other as well while the first goes on seeing it, and no longer', () => {
+    const { chest, finger, together } = pair();
+    together(20, at(75), at(75));
+    together(30, at(180), at(180));
+    const [first, second] = chest.news('extreme-tachycardia').length > 0 ? [chest, finger] : [finger, chest];
+    first.engine.snooze('extreme-tachycardia', first.nowMs + 600_000);
+    together(60, at(180), at(180));
+    expect(first.ends('extreme-tachycardia')).toHaveLength(1);
+    expect(second.news('extreme-tachycardia')).toHaveLength(0);
+    // The sensor that was told to be silent is taken off: the other one has not been.
+    first.quality('contact-off');
+    for (let s = 0; s < 90; s++) {
+      first.wait(1_000);
+      second.run(1_000, 180);
+    }
+    expect(second.news('extreme-tachycardia')).toHaveLength(1);
+  });
+});
+
 describe('what contradicts what', () => {
   const witness = (over: Partial<Witness> = {}): Witness => ({
     sensor: 'finger',
