@@ -57,8 +57,7 @@ export function alertsCommand(): Command {
       .option('--minutes <n>', 'for how long', minutes, 30)
       .action(async (sensor: string, kind: string, flags: Flags) => {
         const { ask } = await daemonOf(flags.config);
-        await ask(`alerts/${name}`, { sensor, kind, minutes: flags.minutes });
-        process.stdout.write(`${kind} of ${sensor}: ${name} for ${flags.minutes} min\n`);
+        process.stdout.write(await silence(ask, name, { sensor, kind, minutes: flags.minutes }));
       });
   }
   verb('test', 'Send a test alert, to see that alerts arrive: over MQTT and at the webhook, where there is one.')
@@ -94,6 +93,23 @@ export async function listAlerts(
         `${id.slice(0, 8)}  ${(event === 'end' ? 'ended' : 'OPEN').padEnd(6)} ${priority.padEnd(7)} ${sensor.padEnd(12)} ${kind.padEnd(26)} ${onsetAt ?? ''}\n`,
     )
     .join('');
+}
+
+/**
+ * Acknowledges or snoozes. @returns a line that says until when it was granted, which may be sooner than was asked
+ * @throws UsageError where it was not done, with the reason
+ */
+export async function silence(
+  ask: Ask,
+  verb: 'ack' | 'snooze',
+  asked: { readonly sensor: string; readonly kind: string; readonly minutes?: number | undefined },
+): Promise<string> {
+  const { result } = (await ask(`alerts/${verb}`, asked)) as {
+    result?: { accepted?: boolean; reason?: string; until?: string };
+  };
+  const { sensor, kind, minutes: wanted } = asked;
+  if (result?.accepted === false) throw new UsageError(`${kind} of ${sensor}: ${result.reason ?? 'not done'}`);
+  return `${kind} of ${sensor}: ${verb} ${result?.until ? `until ${result.until}` : `for ${wanted} min`}\n`;
 }
 
 /** @throws UsageError when no or more than one alert begins with `id` */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AlarmEngine } from '../alarm/engine.js';
+import type { AlarmEngine, CommandResult } from '../alarm/engine.js';
 import { type AlertKind, HEALTH_KINDS, TECHNICAL_KINDS } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 
@@ -8,6 +8,8 @@ export interface Commandable {
   alarmsOf(sensor: string): AlarmEngine | null;
   sensorNames(): string[];
   nowMs(): StreamMs;
+  /** Wall clock, ms since 1970: what a person is told. */
+  wallMs(): number;
   alarmsChanged(sensor: string): void;
   /** Sends an alert of kind `test`, new and end, for a sensor. @returns its id */
   sendTestAlert(sensor: string): string;
@@ -38,6 +40,13 @@ function parse<T>(schema: z.ZodType<T>, args: unknown): T {
 const noSensor = (sensor: string, daemon: Commandable) =>
   new Error(`no sensor '${sensor}'; there are: ${daemon.sensorNames().join(', ')}`);
 
+/** What was granted, with its end by the clock on the wall: stream time means nothing to who asked. */
+function told(result: CommandResult, daemon: Commandable): CommandResult & { readonly until?: string } {
+  if (!result.accepted) return result;
+  const untilWallMs = daemon.wallMs() + result.untilMs - daemon.nowMs();
+  return { ...result, until: new Date(Math.round(untilWallMs / 1000) * 1000).toISOString() };
+}
+
 /**
  * Carries out a command of `<root>/cmd/<verb>`.
  * @returns the answer's `result`
@@ -51,7 +60,8 @@ export function carryOut(verb: string, args: Readonly<Record<string, unknown>>, 
       const alarms = daemon.alarmsOf(sensor);
       if (!alarms) throw noSensor(sensor, daemon);
       const untilMs = daemon.nowMs() + minutes * 60_000;
-      const act = (one: AlertKind) => (verb === 'ack' ? alarms.ack(one, untilMs) : alarms.snooze(one, untilMs));
+      const act = (one: AlertKind) =>
+        told(verb === 'ack' ? alarms.ack(one, untilMs) : alarms.snooze(one, untilMs), daemon);
       if (kind !== undefined) {
         const result = act(kind);
         daemon.alarmsChanged(sensor);

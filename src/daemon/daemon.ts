@@ -221,6 +221,10 @@ export class Daemon {
     return this.outside.clock.monotonicMs();
   }
 
+  wallMs(): number {
+    return this.outside.clock.wallMs();
+  }
+
   sendTestAlert(sensor: string): string {
     return this.desk.test(sensor);
   }

@@ -58,6 +58,8 @@ export interface PipelineOptions {
 
 /** Samples of one chunk are gathered and run together: one time measurement a chunk instead of one a sample. */
 const BLOCK_SAMPLES = 512;
+/** A word on the rhythm comes every five usable intervals; an older one is of a rhythm that nobody sees any more. */
+const RHYTHM_FRESH_MS = 60_000;
 /** A counted loss up to this long is bridged by holding the last value; a longer one breaks the signal. */
 const BRIDGED_GAP_MS = 40;
 
@@ -72,6 +74,7 @@ export class Pipeline implements ReadingSink {
   private sampleCount = 0;
   private lastValue = 0;
   private arrivedAtMs: StreamMs = 0;
+  private tickedAtMs: StreamMs = 0;
   private cause: StreamMs | null = null;
   private detectMs = 0;
   /** As the device last said; null where it has not, or not since the signal broke. */
@@ -131,8 +134,10 @@ export class Pipeline implements ReadingSink {
     return this.path.heartRateBpm;
   }
 
+  /** The last word on the rhythm; null where there is none of late: contact lost, bad signal. */
   get rhythm(): Rhythm | null {
-    return this.rhythmPath.current;
+    const { current } = this.rhythmPath;
+    return current && this.tickedAtMs - current.tMs <= RHYTHM_FRESH_MS ? current : null;
   }
 
   /** When the bytes arrived that caused what happens now; null where time alone did. */
@@ -165,6 +170,7 @@ export class Pipeline implements ReadingSink {
   /** Time passes: to be called at least every 100 ms of stream time, with or without data. */
   tick(tMs: StreamMs): void {
     const start = this.options.nowMs();
+    this.tickedAtMs = tMs;
     this.path.tick(tMs);
     this.options.alarms.tick(tMs);
     this.options.stages.record('alarm', this.options.nowMs() - start);

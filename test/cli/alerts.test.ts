@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { askAt, listAlerts, showAlert } from '../../src/cli/alerts.js';
+import { askAt, listAlerts, showAlert, silence } from '../../src/cli/alerts.js';
 
 const ALERTS = [
   { id: 'abc-1', event: 'new', kind: 'pause', priority: 'medium', sensor: 'chest', onsetAt: '2026-01-01T00:00:00Z' },
@@ -45,6 +45,14 @@ describe('alerts', () => {
     );
     await expect(askAt(url, 'secret')('alerts/ack', { kind: 'pause' })).resolves.toMatchObject({ ok: true });
     await expect(askAt(url, 'secret')('alerts/ack', { kind: 'x' })).rejects.toThrow("no sensor 'x'");
+  });
+
+  it('says until when an ack or a snooze was granted, and fails where it was not', async () => {
+    const asked = { sensor: 'chest', kind: 'pause', minutes: 60 };
+    const granted = async () => ({ ok: true, result: { accepted: true, until: '2026-01-01T00:10:00.000Z' } });
+    expect(await silence(granted, 'snooze', asked)).toBe('pause of chest: snooze until 2026-01-01T00:10:00.000Z\n');
+    const ended = async () => ({ ok: true, result: { accepted: false, reason: 'no pause alert is open' } });
+    await expect(silence(ended, 'ack', asked)).rejects.toThrow('pause of chest: no pause alert is open');
   });
 
   it('tells plain refusals, and that nothing is there', async () => {

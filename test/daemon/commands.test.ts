@@ -21,6 +21,7 @@ function daemon() {
     alarmsOf: (sensor) => (sensor === 'chest' ? alarms : null),
     sensorNames: () => ['chest'],
     nowMs: () => 1000,
+    wallMs: () => Date.parse('2026-03-01T12:00:00.000Z'),
     alarmsChanged: (sensor) => changed.push(sensor),
     sendTestAlert: (sensor) => `test-of-${sensor}`,
   };
@@ -31,7 +32,7 @@ describe('carryOut', () => {
   it('acknowledges an open alert for the time asked for, and has it stored', () => {
     const { target, alerts, changed } = daemon();
     const result = carryOut('ack', { sensor: 'chest', kind: 'no-data', minutes: 5 }, target);
-    expect(result).toEqual({ accepted: true, untilMs: 1000 + 5 * 60_000 });
+    expect(result).toEqual({ accepted: true, untilMs: 1000 + 5 * 60_000, until: '2026-03-01T12:05:00.000Z' });
     expect(alerts.at(-1)).toMatchObject({ event: 'update', values: { acknowledged: true } });
     expect(changed).toEqual(['chest']);
   });
@@ -41,8 +42,15 @@ describe('carryOut', () => {
     expect(carryOut('snooze', { sensor: 'chest', kind: 'no-data' }, target)).toEqual({
       accepted: true,
       untilMs: 1000 + 30 * 60_000,
+      until: '2026-03-01T12:30:00.000Z',
     });
     expect(alerts.at(-1)).toMatchObject({ event: 'end', values: { endReason: 'snoozed' } });
+  });
+
+  it('tells what was granted, by the clock on the wall, where that is less than was asked', () => {
+    const { target } = daemon();
+    const asked = { sensor: 'chest', kind: 'asystole', minutes: 600 };
+    expect(carryOut('snooze', asked, target)).toMatchObject({ accepted: true, until: '2026-03-01T12:10:00.000Z' });
   });
 
   it('says what it did not do', () => {
@@ -72,7 +80,9 @@ describe('carryOut', () => {
     const { target, alerts, changed } = daemon();
     expect(carryOut('ack', { sensor: 'chest' }, target)).toEqual({
       accepted: true,
-      kinds: { 'no-data': { accepted: true, untilMs: 1000 + 30 * 60_000 } },
+      kinds: {
+        'no-data': { accepted: true, untilMs: 1000 + 30 * 60_000, until: '2026-03-01T12:30:00.000Z' },
+      },
     });
     expect(alerts.at(-1)).toMatchObject({ event: 'update', kind: 'no-data' });
     carryOut('snooze', { sensor: 'chest' }, target);

@@ -132,6 +132,18 @@ describe('an ECG waveform', () => {
     expect(none.told()).toEqual([]);
   });
 
+  it('says nothing of the rhythm any more once the contact has been off for a while', () => {
+    const { samples } = ecgOf(CALM, 150);
+    const { play, pipeline } = benchPipeline({ carries: { ...ECG, contact: true } });
+    const contact = (on: boolean) => (sink: { contact(on: boolean): void }) => sink.contact(on);
+    play(samples.subarray(0, 60 * 250), contact(true));
+    expect(pipeline.rhythm?.label).toBe('regular');
+    play(samples.subarray(60 * 250, 70 * 250), contact(false));
+    expect(pipeline.rhythm?.label).toBe('regular');
+    play(samples.subarray(70 * 250, 130 * 250), contact(false));
+    expect(pipeline.rhythm).toBeNull();
+  });
+
   it('sees no beats while the contact is off, and no interval across it', () => {
     const { samples } = ecgOf(CALM, 60);
     const { play, beats, qualities, told, pipeline } = benchPipeline({ carries: { ...ECG, contact: true } });

@@ -150,8 +150,11 @@ async function command(verb, alert, pressed) {
     const answer = response.headers.get('content-type')?.startsWith('application/json')
       ? JSON.parse(text)
       : { error: text };
+    const done = answer.ok && answer.result?.accepted !== false;
     say(
-      answer.ok ? `${words(alert.kind)}: ${verb === 'ack' ? 'acknowledged' : 'snoozed'}` : `not done: ${answer.error}`,
+      done
+        ? `${words(alert.kind)}: ${verb === 'ack' ? 'acknowledged' : 'snoozed'}`
+        : `not done: ${answer.error ?? answer.result?.reason}`,
     );
   } catch {
     say('not done: slothd does not answer');
