@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { access, type FileHandle, open as openFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import type { InferenceSettings } from '../config/inference.js';
 import { loadConfig } from '../config/load.js';
@@ -15,6 +15,7 @@ import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import type { CaptureContent } from '../sensor/capture/container.js';
 import { collectOption, nameAndValue, positive } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
+import { EVENT_TYPES } from './replay/events.js';
 import { type FlightReplayOptions, replayFlight } from './replay/flight.js';
 import { type ReplayOptions, replaySource } from './replay/run.js';
 import { ReplayError, type ReplaySource } from './replay/source.js';
@@ -38,6 +39,7 @@ interface ReplayArguments extends RecordOptions {
   readonly speed: number | null;
   readonly model: Readonly<Record<string, string>>;
   readonly events: string;
+  readonly only: ReadonlySet<string> | null;
   readonly annotations?: string;
   readonly config?: string;
 }
@@ -61,6 +63,7 @@ export function replayCommand(): Command {
     .option('--beats-from <file>', 'take the beats of this annotation file instead of detecting them')
     .option('--model <name=dir>', 'use this bundle, such as beat=models/beat-ecg; beat=none for none', collectModel, {})
     .option('--events <file>', 'where the JSON lines go; - is standard output', '-')
+    .option('--only <types>', 'print lines of these types alone, such as alert,quality', eventTypes, null)
     .option('--annotations <file>', 'write beats and rhythm as a WFDB annotation file')
     .option('--rate <hz>', 'samples or ticks per second, where the record does not say', positive)
     .option('-c, --config <file>', 'take alarm thresholds and models from this config')
@@ -90,7 +93,8 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
     for (const source of sources) {
       if ('content' in source) {
         const inference = models.port.state() === 'ready' ? models.port : null;
-        await decideAgain(source, { inference, write: (line) => out.write(line), signal: abort.signal });
+        const { only } = options;
+        await decideAgain(source, { inference, only, write: (line) => out.write(line), signal: abort.signal });
         continue;
       }
       const events = await replaySource(source, {
@@ -98,6 +102,7 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
         alarms: config.alarms,
         version: VERSION,
         speed: options.speed,
+        only: options.only,
         write: (line) => out.write(line),
         signal: abort.signal,
       });
@@ -158,7 +163,7 @@ export interface Flight {
 /** Plays a frozen stretch and says whether it was decided alike. */
 async function decideAgain(
   { file, content }: Flight,
-  options: Pick<FlightReplayOptions, 'inference' | 'write' | 'signal'>,
+  options: Pick<FlightReplayOptions, 'inference' | 'only' | 'write' | 'signal'>,
 ): Promise<void> {
   const verdict = await replayFlight(content, { ...options, record: basename(file), version: VERSION });
   const { identical, decisions, beats, alerts, models } = verdict;
@@ -248,6 +253,14 @@ async function openForWriting(option: string, file: string): Promise<FileHandle>
 function collectModel(text: string, sofar: Record<string, string>) {
   const [key, value] = nameAndValue(text);
   return { ...sofar, [key]: value };
+}
+
+function eventTypes(text: string): ReadonlySet<string> {
+  const types = text.split(',').filter(Boolean);
+  const unknown = types.find((type) => !EVENT_TYPES.some((known) => known === type));
+  if (unknown !== undefined || types.length === 0)
+    throw new InvalidArgumentError(`It takes ${EVENT_TYPES.join(', ')}, separated by commas.`);
+  return new Set(types);
 }
 
 function speed(text: string): number | null {

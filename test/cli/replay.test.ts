@@ -55,6 +55,16 @@ function file(name: string, content: string | Uint8Array): string {
 const CALM = [{ rhythm: 'sinus' as const, bpm: 72, seconds: 600 }];
 
 describe('a WFDB record', () => {
+  it('--only leaves out the lines of other types, not the frame, and refuses a type there is not', async () => {
+    const all = await replay(RECORD);
+    const some = await replay(RECORD, '--only', 'quality,alert');
+    const wanted = (line: Line) => ['start', 'quality', 'alert', 'end'].includes(line.type);
+    const timeless = (lines: readonly Line[]) => lines.map(({ wallSeconds: _wall, ...line }) => line);
+    expect(some.some(({ type }) => type === 'quality')).toBe(true);
+    expect(timeless(some)).toEqual(timeless(all.filter(wanted)));
+    expect((await refused(RECORD, '--only', 'beats')).message).toMatch(/start, beat, rhythm/);
+  });
+
   it('through the program: the lines of the contract, and the same again', async () => {
     const [first, second] = await Promise.all([slothd('replay', RECORD), slothd('replay', `${RECORD}.hea`)]);
     expect(first.err).toBe('');

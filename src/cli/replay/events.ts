@@ -17,10 +17,16 @@ const RHYTHM_AUX = { afib: '(AFIB', regular: '(N' } as const;
 /** A verdict of the shockable model is printed where it leaves this much or less to other rhythms. */
 const SUSPECTED_BELOW = 0.7;
 
+/** What a line may be of. `start` and `end` frame every record. */
+export const EVENT_TYPES = ['start', 'beat', 'rhythm', 'shockable', 'anomaly', 'quality', 'alert', 'end'] as const;
+type EventType = (typeof EVENT_TYPES)[number];
+
 /** The JSON lines of one record (contracts.md, `replay`), and the annotations made of them. */
 export class ReplayEvents {
   readonly annotations: Annotation[] = [];
   beats = 0;
+  private readonly startMs: StreamMs;
+  private readonly only: ReadonlySet<string> | null;
   private rhythmAux = '';
   private suspected = false;
   private departed = false;
@@ -28,9 +34,16 @@ export class ReplayEvents {
   constructor(
     private readonly source: Pick<ReplaySource, 'record' | 'rateHz' | 'signal'>,
     private readonly write: (line: string) => void,
-    /** Stream time of the record's start. */
-    private readonly startMs: StreamMs = 0,
-  ) {}
+    options: {
+      /** Stream time of the record's start. */
+      readonly startMs?: StreamMs;
+      /** Types of the lines that are written, beside `start` and `end`; null: all. */
+      readonly only?: ReadonlySet<string> | null;
+    } = {},
+  ) {
+    this.startMs = options.startMs ?? 0;
+    this.only = options.only ?? null;
+  }
 
   start(version: string): void {
     const { record, rateHz, signal } = this.source;
@@ -40,15 +53,16 @@ export class ReplayEvents {
   beat(beat: Beat, scores: BeatScores | null): void {
     this.beats++;
     const sample = beat.sample >= 0 ? beat.sample : Math.round(((beat.tMs - this.startMs) * this.source.rateHz) / 1000);
-    this.line({
-      type: 'beat',
-      t: this.seconds(beat.tMs),
-      sample,
-      rrMs: beat.rrMs === null ? null : Math.round(beat.rrMs * 10) / 10,
-      class: scores?.class ?? null,
-      scores: scores && { N: share(scores.scores.N), S: share(scores.scores.S), V: share(scores.scores.V) },
-      quality: share(beat.quality),
-    });
+    if (this.wants('beat'))
+      this.line({
+        type: 'beat',
+        t: this.seconds(beat.tMs),
+        sample,
+        rrMs: beat.rrMs === null ? null : Math.round(beat.rrMs * 10) / 10,
+        class: scores?.class ?? null,
+        scores: scores && { N: share(scores.scores.N), S: share(scores.scores.S), V: share(scores.scores.V) },
+        quality: share(beat.quality),
+      });
     this.annotate(sample, scores?.class ?? 'N');
   }
 
@@ -124,7 +138,12 @@ export class ReplayEvents {
     this.annotations.push({ sample, symbol, subtype: 0, chan: 0, num: 0, aux });
   }
 
-  private line(event: object): void {
-    this.write(`${JSON.stringify(event)}\n`);
+  private wants(type: EventType): boolean {
+    return this.only === null || this.only.has(type);
+  }
+
+  private line(event: { readonly type: EventType; readonly [more: string]: unknown }): void {
+    const framing = event.type === 'start' || event.type === 'end';
+    if (framing || this.wants(event.type)) this.write(`${JSON.stringify(event)}\n`);
   }
 }

@@ -23,6 +23,8 @@ export interface FlightReplayOptions {
   readonly record: string;
   readonly version: string;
   readonly write: (line: string) => void;
+  /** Types of the lines that are written; left out or null: all. */
+  readonly only?: ReadonlySet<string> | null;
   readonly signal?: AbortSignal;
   /** Hears more than the lines tell. */
   readonly tap?: ReplayTap;
@@ -102,7 +104,7 @@ class Flight {
         signal: carries.waveform?.kind ?? null,
       },
       options.write,
-      header.startMs,
+      { startMs: header.startMs, only: options.only ?? null },
     );
     this.answers = new Answers(header, options.inference ?? null);
     const models = modelsOf(header, this.answers);

@@ -32,6 +32,8 @@ export interface ReplayOptions {
   /** Recorded seconds per real second; null: as fast as the machine can. */
   readonly speed: number | null;
   readonly write: (line: string) => void;
+  /** Types of the lines that are written; left out or null: all. */
+  readonly only?: ReadonlySet<string> | null;
   /** Hears more than the lines tell. */
   readonly tap?: ReplayTap;
   /** Aborts between two steps. */
@@ -50,7 +52,7 @@ export async function replaySource(source: ReplaySource, options: ReplayOptions)
   const { waveform } = source.carries;
   const problem = waveform && rateProblem(waveform.kind, source.rateHz);
   if (problem) throw new ReplayError(`${source.record}: ${problem}`);
-  const events = new ReplayEvents(source, options.write);
+  const events = new ReplayEvents(source, options.write, { only: options.only ?? null });
   const startedMs = performance.now();
   const { tap } = options;
   const sampleClock = source.sampleClock ?? exactSampleClock(source.rateHz);
