@@ -45,7 +45,7 @@ function wire() {
   out.push(
     "the cause, which flatters a system that lags: chunks come every 40 ms, and no figure can be far above that (slothd's own of the bytes",
     'that caused an alert is printed by the command). CPU counts the whole run, the compilers that warm up in it too, so short',
-    `runs make it large for slothd and Node-RED; rounds of ${result.rows[0].seconds} s; a soak test ran beside it. \`npm run bench:wire\``,
+    `runs make it large for slothd and Node-RED; rounds of ${result.rows[0].seconds} s. \`npm run bench:wire\``,
     '(`-- --busy` with every core busy).',
     '',
   );
@@ -98,7 +98,34 @@ function wire() {
       out.push(`![p99 by system and number of sensors](${file})`, '');
     }
   }
+  out.push('### What was aimed at, and what came of it', '', ...aims(result.rows));
   return out;
+}
+
+/** Our aims against the rows, losses as plainly as wins. */
+function aims(rows) {
+  const line = ['signal', 'sensors', 'neighbour', 'aim', 'slothd', 'beside', 'reached'];
+  const found = [];
+  for (const own of rows.filter(({ system }) => system === 'slothd')) {
+    const of = (system) =>
+      rows.find(
+        (row) =>
+          row.system === system && row.signal === own.signal && row.sensors === own.sensors && row.busy === own.busy,
+      );
+    const [python, nodeRed] = [of('python'), of('node-red')];
+    const place = [own.signal === 'rr' ? 'RR' : 'ECG', own.sensors, own.busy ? 'every core busy' : 'none'];
+    const say = (aim, value, beside, reached) => found.push([...place, aim, value, beside, reached ? 'yes' : 'no']);
+    say('p99 below 5 ms', own.p99Ms, '-', own.p99Ms < 5);
+    if (!python || !nodeRed) continue;
+    const least = (key) => Math.min(python[key], nodeRed[key]);
+    const both = (key) => `Python ${python[key]}, Node-RED ${nodeRed[key]}`;
+    if (own.sensors === 64) say('p99 a quarter of both', own.p99Ms, both('p99Ms'), own.p99Ms * 4 <= least('p99Ms'));
+    if (own.sensors === 1) say("p50 no worse than Python's", own.p50Ms, python.p50Ms, own.p50Ms <= python.p50Ms);
+    const cpu = 'cpuSecondsPerSensorHour';
+    say('less CPU than both', own[cpu], both(cpu), own[cpu] < least(cpu));
+    say("memory below Node-RED's", own.pssMiB, nodeRed.pssMiB, own.pssMiB < nodeRed.pssMiB);
+  }
+  return table(line, found);
 }
 
 function capacity() {
