@@ -74,6 +74,8 @@ async function measure(sensors, seconds, beating) {
   const began = performance.now();
   const daemon = spawn(process.execPath, [join(top, 'dist/main.js'), 'run', '--config', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // As systemd/package/slothd.sh starts it.
+    env: { MALLOC_ARENA_MAX: '1', ...process.env },
   });
   let log = '';
   daemon.stdout.on('data', (chunk) => {

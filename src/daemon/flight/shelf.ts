@@ -14,6 +14,11 @@ const PACKING = { level: constants.Z_BEST_SPEED };
 const EXTENSION = '.slothrec.gz';
 /** Frozen stretches are a megabyte or two; more unpacked is no file of ours. */
 const MOST_UNPACKED = 256 * 1024 * 1024;
+/**
+ * What may wait for the disk, unpacked: room for an alert of each of 64 sensors at once, but a storm on a slow card must not
+ * fill the memory.
+ */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 
 /**
  * The frozen stretches in a folder, one packed file an alert, bounded in bytes: the oldest goes first. A disk that cannot
@@ -22,6 +27,10 @@ const MOST_UNPACKED = 256 * 1024 * 1024;
 export class FlightShelf {
   private work: Promise<void> = Promise.resolve();
   private readonly waiting = new Map<string, readonly Uint8Array[]>();
+  private waitingBytes = 0;
+  /** Recordings that had no place to wait since the disk last caught up. */
+  private leftOut = 0;
+  private folderMade = false;
   /** Path and bytes of what is kept, oldest first; null before the first look. */
   private files: Map<string, number> | null = null;
 
@@ -31,25 +40,50 @@ export class FlightShelf {
     private readonly log: Pick<Logger, 'warn'>,
   ) {}
 
-  /** Writes in the background, whole or not at all; of several versions that wait the newest is written. */
+  /**
+   * Writes in the background, whole or not at all; of several versions that wait the newest is written. What finds too much
+   * waiting is left out.
+   */
   save(id: string, parts: readonly Uint8Array[]): void {
     if (!isId(id)) return;
-    const queued = this.waiting.has(id);
+    const former = this.waiting.get(id);
+    const bytes = this.waitingBytes + bytesOf(parts) - bytesOf(former ?? []);
+    if (bytes > MOST_WAITING_BYTES && this.waiting.size > 0) {
+      this.leaveOut();
+      return;
+    }
+    this.waitingBytes = bytes;
     this.waiting.set(id, parts);
-    if (queued) return;
+    if (former) return;
     this.work = this.work.then(async () => {
       const newest = this.waiting.get(id)!;
       this.waiting.delete(id);
+      this.waitingBytes -= bytesOf(newest);
+      if (this.waiting.size === 0) this.leftOut = 0;
       try {
-        await mkdir(this.dir, { recursive: true });
-        const file = join(this.dir, `${id}${EXTENSION}`);
-        await writeFile(`${file}.new`, await pack(Buffer.concat(newest), PACKING));
-        await rename(`${file}.new`, file);
-        await this.makeRoom(file);
+        await this.write(join(this.dir, `${id}${EXTENSION}`), await pack(Buffer.concat(newest), PACKING));
       } catch (error) {
+        this.folderMade = false;
         this.log.warn({ id, err: error }, 'the recording of an alert could not be kept');
       }
     });
+  }
+
+  private async write(file: string, packed: Buffer): Promise<void> {
+    if (!this.folderMade) await mkdir(this.dir, { recursive: true });
+    this.folderMade = true;
+    await writeFile(`${file}.new`, packed);
+    await rename(`${file}.new`, file);
+    await this.makeRoom(file, packed.length);
+  }
+
+  /** Said once until the disk has caught up: a storm is when a log is full enough. */
+  private leaveOut(): void {
+    if (this.leftOut++ > 0) return;
+    this.log.warn(
+      { waitingBytes: this.waitingBytes },
+      'recordings of alerts come faster than the disk takes them: some are left out',
+    );
   }
 
   /** The file of an alert, unpacked; null where there is none. */
@@ -65,19 +99,19 @@ export class FlightShelf {
     return this.work;
   }
 
-  private async makeRoom(newest: string): Promise<void> {
+  private async makeRoom(newest: string, bytes: number): Promise<void> {
     // Looked at once: a folder of hundreds of recordings is not asked for their sizes at every alert.
     this.files ??= await this.look();
     // The newest stands last, also where it is written a second time.
     this.files.delete(newest);
-    this.files.set(newest, (await stat(newest)).size);
-    let total = [...this.files.values()].reduce((sum, bytes) => sum + bytes, 0);
-    for (const [file, bytes] of this.files) {
+    this.files.set(newest, bytes);
+    let total = [...this.files.values()].reduce((sum, held) => sum + held, 0);
+    for (const [file, held] of this.files) {
       if (total <= this.maxBytes) break;
       if (file === newest) continue;
       await rm(file, { force: true });
       this.files.delete(file);
-      total -= bytes;
+      total -= held;
     }
   }
 
@@ -95,6 +129,10 @@ export class FlightShelf {
     found.sort((a, b) => a.atMs - b.atMs);
     return new Map(found.map(({ file, bytes }) => [file, bytes]));
   }
+}
+
+function bytesOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
 }
 
 function isId(id: string): boolean {

@@ -54,4 +54,29 @@ describe('frozen stretches on the disk', () => {
     expect(warnings).toHaveLength(1);
     expect(await shelf.load('a')).toBeNull();
   });
+
+  it('wait in bounded memory: in a storm on a slow disk some are left out, and that is said once', async () => {
+    const shelf = new FlightShelf(join(dir, 'flight'), 1e9, log);
+    const big = new Uint8Array(30 * 1024 * 1024);
+    for (const id of ['a', 'b', 'c', 'd']) shelf.save(id, [big]);
+    await shelf.settled();
+    expect((await readdir(join(dir, 'flight'))).sort()).toEqual(['a.slothrec.gz', 'b.slothrec.gz']);
+    expect(warnings).toHaveLength(1);
+    shelf.save('e', [big]);
+    await shelf.settled();
+    expect(await shelf.load('e')).toHaveLength(big.length);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('are kept again where somebody removed their folder', async () => {
+    const shelf = new FlightShelf(join(dir, 'flight'), 1e6, log);
+    shelf.save('a', [noise(10, 1)]);
+    await shelf.settled();
+    await rm(join(dir, 'flight'), { recursive: true });
+    shelf.save('b', [noise(10, 2)]);
+    await shelf.settled();
+    shelf.save('c', [noise(10, 3)]);
+    await shelf.settled();
+    expect(await shelf.load('c')).toEqual(Buffer.from(noise(10, 3)));
+  });
 });
