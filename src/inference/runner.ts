@@ -4,8 +4,7 @@ import { Fallback } from './fallback.js';
 import { type LoadedModel, type LoadReport, RUNTIMES, type RuntimeChoice } from './host/messages.js';
 import { type SpawnHost, spawnHost } from './host/spawn.js';
 import { HostProcess } from './host-process.js';
-import { Latencies } from './latencies.js';
-import { inputFault, type Request, RequestQueue } from './queue.js';
+import { Questions } from './questions.js';
 import { residentMiB } from './resident-memory.js';
 import type { InferenceStats } from './stats.js';
 
@@ -36,12 +35,6 @@ export interface InferenceRunnerOptions {
   onRevised?(): void;
 }
 
-interface Flight {
-  readonly id: number;
-  readonly batch: readonly Request[];
-  readonly timer: NodeJS.Timeout;
-}
-
 const DRAIN_LOOK_MS = 5;
 
 /**
@@ -52,31 +45,15 @@ export class InferenceRunner implements InferencePort {
   readonly #options: Required<Omit<InferenceRunnerOptions, 'stages' | 'onState' | 'onRevised'>> &
     InferenceRunnerOptions;
   readonly #slots: readonly string[];
-  readonly #queue: RequestQueue;
-  readonly #answers = new Latencies();
-  readonly #inModel = new Latencies();
-  readonly #count = {
-    runs: 0,
-    items: 0,
-    respawns: 0,
-    timeouts: 0,
-    memoryRestarts: 0,
-    lateAnswers: 0,
-    dropped: 0,
-    unavailable: 0,
-    lost: 0,
-    faults: 0,
-    overBudget: 0,
-  };
+  readonly #questions: Questions;
+  readonly #count = { respawns: 0, memoryRestarts: 0, unavailable: 0 };
 
   #host: HostProcess | null = null;
   #loaded: (LoadedModel | null)[] = [];
   /** Why slots could not be loaded, by the newest host's report. */
   #refusals: ReadonlyMap<string, string> = new Map();
   readonly #fallback: Fallback;
-  #flight: Flight | null = null;
   #generation = 0;
-  #nextId = 1;
   #state: InferenceState = 'starting';
   #reason = 'the model host is starting';
   #readyAtMs: number | null = null;
@@ -88,7 +65,6 @@ export class InferenceRunner implements InferencePort {
   #killReason: string | null = null;
   /** The runtime did not load in this host: the next one is tried as soon as it is gone. */
   #switching = false;
-  #lastFault: string | null = null;
   /** The host came up but can run nothing: it is not started again by itself. */
   #refused = false;
   #stopping = false;
@@ -116,7 +92,15 @@ export class InferenceRunner implements InferencePort {
     };
     this.#fallback = new Fallback(this.#options.runtimes);
     this.#slots = Object.keys(options.models);
-    this.#queue = new RequestQueue(this.#options.maxQueue, () => this.#count.dropped++);
+    this.#questions = new Questions({
+      ...this.#options,
+      host: () => this.#host,
+      loaded: (model) => this.#loaded[model] ?? null,
+      onHung: () => this.#onHung(),
+      onIdle: () => {
+        if (this.#memoryExceeded) this.#host?.kill();
+      },
+    });
   }
 
   /**
@@ -149,16 +133,7 @@ export class InferenceRunner implements InferencePort {
       this.#count.unavailable++;
       return Promise.resolve(null);
     }
-    const fault = inputFault(loaded, inputs);
-    if (fault) {
-      this.#fault(fault);
-      return Promise.resolve(null);
-    }
-    return new Promise((resolve) => {
-      const copies = inputs.map((values) => values.slice());
-      this.#queue.push({ model, inputs: copies, askedAtMs: this.#options.nowMs(), resolve });
-      this.#sendNext();
-    });
+    return this.#questions.ask(model, loaded, inputs);
   }
 
   state(): InferenceState {
@@ -182,7 +157,7 @@ export class InferenceRunner implements InferencePort {
 
   /** Resolves once nobody waits for an answer. Ask no more before. */
   async drained(): Promise<void> {
-    while (this.#flight || this.#queue.length > 0) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    while (!this.#questions.none) await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
   }
 
   info(slot: string): ModelInfo | null {
@@ -198,29 +173,18 @@ export class InferenceRunner implements InferencePort {
   }
 
   stats(): InferenceStats {
-    const recentP99Ms = this.#answers.recentP99Ms();
     return {
+      ...this.#questions.stats(),
       ...this.#count,
       generation: this.#generation,
       hostPid: this.#host?.pid ?? null,
       hostResidentMiB: this.#residentMiB,
-      queued: this.#queue.length,
-      lastFault: this.#lastFault,
-      p50Ms: this.#answers.percentileMs(50),
-      p99Ms: this.#answers.percentileMs(99),
-      maxMs: this.#answers.maxMs,
-      modelP50Ms: this.#inModel.percentileMs(50),
-      modelP99Ms: this.#inModel.percentileMs(99),
-      recentP99Ms,
-      budgetMs: this.#options.budgetMs,
-      slow: recentP99Ms !== null && recentP99Ms > this.#options.budgetMs,
     };
   }
 
   /** Percentiles begin anew; for who measures and has warmed up. */
   forgetLatencies(): void {
-    this.#answers.reset();
-    this.#inModel.reset();
+    this.#questions.forgetLatencies();
   }
 
   /** Ends the host, answers what is open with null; resolves when the process is gone. Safe to call twice. */
@@ -228,7 +192,7 @@ export class InferenceRunner implements InferencePort {
     this.#stopping = true;
     for (const timer of [this.#respawnTimer, this.#startTimer, this.#memoryTimer]) if (timer) clearTimeout(timer);
     this.#respawnTimer = null;
-    this.#answerNothing();
+    this.#questions.answerNothing();
     const host = this.#host;
     if (host) {
       const gone = new Promise<void>((resolve) => this.#deadWaiters.push(resolve));
@@ -249,8 +213,8 @@ export class InferenceRunner implements InferencePort {
     this.#refused = false;
     const host: HostProcess = new HostProcess(this.#options.spawn, generation, {
       onLoaded: (report) => this.#onLoaded(report),
-      onResult: (id, outputs, modelMs, fault) => this.#onResult(id, outputs, modelMs, fault),
-      onLate: () => this.#count.lateAnswers++,
+      onResult: (id, outputs, modelMs, fault) => this.#questions.answered(id, outputs, modelMs, fault),
+      onLate: () => this.#questions.late(),
       onDead: (reason, signal) => this.#onDead(reason, signal),
     });
     this.#host = host;
@@ -319,7 +283,7 @@ export class InferenceRunner implements InferencePort {
     if (this.#startTimer) clearTimeout(this.#startTimer);
     this.#host = null;
     this.#residentMiB = null;
-    this.#answerNothing();
+    this.#questions.answerNothing();
     const livedMs = this.#readyAtMs === null ? null : this.#options.nowMs() - this.#readyAtMs;
     this.#readyAtMs = null;
     this.#loaded = [];
@@ -351,86 +315,11 @@ export class InferenceRunner implements InferencePort {
     this.#host?.kill();
   }
 
-  /** Nobody must wait for a host that is gone: all open questions are answered null. */
-  #answerNothing(): void {
-    const flight = this.#flight;
-    this.#flight = null;
-    if (flight) {
-      clearTimeout(flight.timer);
-      this.#count.lost += flight.batch.length;
-      for (const request of flight.batch) request.resolve(null);
-    }
-    this.#count.lost += this.#queue.length;
-    this.#queue.clear();
-  }
-
-  // --- questions and answers ---
-
-  #sendNext(): void {
-    if (this.#flight || !this.#host || this.#queue.length === 0) return;
-    const batch = this.#queue.takeBatch((model) => (this.#loaded[model]?.takesBatches ? this.#options.maxBatch : 1));
-    const first = batch[0] as Request;
-    const sentAtMs = this.#options.nowMs();
-    for (const { askedAtMs } of batch) this.#options.stages?.record('inference_queue', sentAtMs - askedAtMs);
-    const id = this.#nextId++ >>> 0;
-    const { deadlineMs } = this.#options;
-    // When this process itself was held up, the answer may lie unread in the socket: timers run before it is read. One
-    // more turn of the loop tells a host that hangs from a daemon that was late.
-    const timer = setTimeout(() => setImmediate(() => this.#onDeadline(id)), deadlineMs);
-    this.#flight = { id, batch, timer };
-    this.#host.run(
-      first.model,
-      id,
-      batch.length,
-      first.inputs.flatMap((_, input) => batch.map((request) => request.inputs[input] as Float32Array)),
-    );
-  }
-
-  #onDeadline(id: number): void {
-    if (this.#flight?.id !== id) return;
-    this.#count.timeouts++;
+  #onHung(): void {
     this.#kill(`did not answer within ${this.#options.deadlineMs} ms`);
-    this.#answerNothing();
+    this.#questions.answerNothing();
     // Until the kill has been seen through, nothing more is sent to it.
     this.#loaded = [];
-  }
-
-  #onResult(id: number, outputs: Float32Array | null, modelMs: number, fault: string | null): void {
-    const flight = this.#flight;
-    if (!flight || flight.id !== id) {
-      this.#count.lateAnswers++;
-      return;
-    }
-    clearTimeout(flight.timer);
-    this.#flight = null;
-    const size = outputs ? outputs.length / flight.batch.length : 0;
-    if (outputs) {
-      this.#count.runs++;
-      this.#inModel.record(modelMs);
-    } else {
-      this.#fault(fault ?? 'no outputs');
-    }
-    const now = this.#options.nowMs();
-    for (const [at, request] of flight.batch.entries()) {
-      const item = outputs?.slice(at * size, (at + 1) * size) ?? null;
-      this.#answer(request, item, now);
-    }
-    this.#sendNext();
-    if (this.#memoryExceeded && !this.#flight) this.#host?.kill();
-  }
-
-  #answer(request: Request, outputs: Float32Array | null, nowMs: number): void {
-    const tookMs = nowMs - request.askedAtMs;
-    this.#answers.record(tookMs);
-    this.#options.stages?.record('inference', tookMs);
-    this.#count.items++;
-    if (tookMs > this.#options.budgetMs) this.#count.overBudget++;
-    if (outputs && !outputs.every(Number.isFinite)) {
-      this.#fault('the model answered with a number that is not finite');
-      request.resolve(null);
-    } else {
-      request.resolve(outputs);
-    }
   }
 
   // --- watching ---
@@ -447,12 +336,7 @@ export class InferenceRunner implements InferencePort {
     this.#memoryExceeded = true;
     this.#killReason = `grew to ${Math.round(residentNow)} MiB, ${this.#options.hostMemoryMiB} are allowed`;
     // Between two batches, so that no answer is lost over it; unless that moment never came.
-    if (overdue || !this.#flight) host.kill();
-  }
-
-  #fault(text: string): void {
-    this.#count.faults++;
-    this.#lastFault = text;
+    if (overdue || !this.#questions.inFlight) host.kill();
   }
 
   #setState(state: InferenceState, reason: string): void {
