@@ -82,6 +82,16 @@ export class BeatHistory {
     return apart > SHAPES_COMPARED ? Number.NaN : this.alikes[this.at(back) * SHAPES_COMPARED + apart - 1]!;
   }
 
+  /** How well the outline of a beat repeats the one of those before it that it repeats best; NaN where it is not known. */
+  bestAlike(back: number): number {
+    let best = Number.NaN;
+    for (let k = 0; k < SHAPES_COMPARED; k++) {
+      const alike = this.alikes[this.at(back) * SHAPES_COMPARED + k]!;
+      if (!(alike <= best)) best = Number.isNaN(alike) ? best : alike;
+    }
+    return best;
+  }
+
   /** An interval that may be used: known, and both of its beats trusted. */
   hasInterval(back: number): boolean {
     return (

@@ -11,6 +11,8 @@ import { createModels, type Models } from '../daemon/models.js';
 import { anomalyModelOf, modelInfoOf, rhythmModelOf, shockableModelOf } from '../daemon/station.js';
 import type { AlertKind } from '../domain/alert.js';
 import type { ModelSlot } from '../domain/inference.js';
+import { inProcessHost } from '../inference/host/in-process.js';
+import type { SpawnHost } from '../inference/host/spawn.js';
 import { readHeader, writeAnnotations } from '../lab/wfdb/index.js';
 import type { CaptureContent } from '../sensor/capture/container.js';
 import { collectOption, nameAndValue, positive } from './arguments.js';
@@ -41,6 +43,7 @@ interface ReplayArguments extends RecordOptions {
   readonly events: string;
   readonly only: ReadonlySet<string> | null;
   readonly annotations?: string;
+  readonly inProcess: boolean;
   readonly config?: string;
 }
 
@@ -66,6 +69,11 @@ export function replayCommand(): Command {
     .option('--only <types>', 'print lines of these types alone, such as alert,quality', eventTypes, null)
     .option('--annotations <file>', 'write beats and rhythm as a WFDB annotation file')
     .option('--rate <hz>', 'samples or ticks per second, where the record does not say', positive)
+    .option(
+      '--in-process',
+      'run the models in this process: faster, but a native runtime that is not made for this machine ends it',
+      false,
+    )
     .option('-c, --config <file>', 'take alarm thresholds and models from this config')
     .action(replay);
 }
@@ -82,7 +90,10 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   for (const record of records) sources.push(await openRecord(record, options));
   if (options.annotations) await (await openForWriting('--annotations', options.annotations)).close();
   const eventsFile = options.events === '-' ? null : await openForWriting('--events', options.events);
-  const models = await loadModels(withModels(config.inference, options.model));
+  const models = await loadModels(
+    withModels(config.inference, options.model),
+    options.inProcess ? inProcessHost : undefined,
+  );
   const out = eventsFile ? eventsFile.createWriteStream() : process.stdout;
   const abort = new AbortController();
   const stop = () => abort.abort();
@@ -118,10 +129,13 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   }
 }
 
-/** The models of a replay, loaded: of each bundle its own default variant. */
-export async function loadModels(inference: InferenceSettings): Promise<Models> {
+/**
+ * The models of a replay, loaded: of each bundle its own default variant.
+ * @param spawn how the host is started; left out: as a child of this process
+ */
+export async function loadModels(inference: InferenceSettings, spawn?: SpawnHost): Promise<Models> {
   const patient = { ...withFixedVariant(inference), deadlineMs: REPLAY_DEADLINE_MS };
-  const models = await createModels(patient, NO_STAGES, () => {}, pino({ level: 'silent' }));
+  const models = await createModels(patient, NO_STAGES, () => {}, pino({ level: 'silent' }), undefined, spawn);
   await models.startAndWait();
   return models;
 }

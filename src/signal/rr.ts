@@ -103,19 +103,23 @@ export class RrCleaner {
 
   private median(): number {
     const count = Math.min(this.recentCount, MEDIAN_BEATS);
-    return count < MIN_BEATS ? 0 : this.quantile(this.recent, count, 0.5);
+    return count < MIN_BEATS ? 0 : quantile(this.inOrder(this.recent, count), 0.5);
   }
 
   private quartileDeviation(): number {
     const count = Math.min(this.deviationCount, SPREAD_BEATS);
     if (count < MIN_BEATS) return 0;
-    return (this.quantile(this.deviations, count, 0.75) - this.quantile(this.deviations, count, 0.25)) / 2;
+    const sorted = this.inOrder(this.deviations, count);
+    return (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2;
   }
 
-  private quantile(values: Float64Array, count: number, share: number): number {
+  private inOrder(values: Float64Array, count: number): Float64Array {
     const sorted = this.sorted.subarray(0, count);
     sorted.set(values.subarray(0, count));
-    sorted.sort();
-    return sorted[Math.round((count - 1) * share)]!;
+    return sorted.sort();
   }
+}
+
+function quantile(sorted: Float64Array, share: number): number {
+  return sorted[Math.round((sorted.length - 1) * share)]!;
 }

@@ -2,7 +2,7 @@ import { AlarmEngine, type AlarmSnapshot } from '../../src/alarm/engine.js';
 import type { Peers } from '../../src/alarm/peers.js';
 import { type AlarmSettings, alarmSettingsSchema } from '../../src/config/alarms.js';
 import type { AlertChange, AlertKind, Evidence } from '../../src/domain/alert.js';
-import type { Beat, BeatClass } from '../../src/domain/beat.js';
+import type { Beat, BeatClass, BeatShape } from '../../src/domain/beat.js';
 import type { QualityState } from '../../src/domain/quality.js';
 import type { Rhythm } from '../../src/domain/rhythm.js';
 
@@ -13,7 +13,13 @@ export const settingsWith = (over: DeepPartial<AlarmSettings> = {}): AlarmSettin
 export interface BeatOptions {
   readonly beatClass?: BeatClass | null;
   readonly quality?: number;
+  /** What the waveform shows, where one is looked at. */
+  readonly shape?: BeatShape;
 }
+
+/** Outlines as a heart's beats have them, and as those have that noise makes; far from a sine wave, both. */
+export const REPEATING: BeatShape = { alike: [0.98, 0.97, 0.98, 0.96], leak: 0.75 };
+export const NOISY: BeatShape = { alike: [0.5, 0.3, 0.6, 0.2], leak: 0.75 };
 
 /** What a detector of ours needs to decide on a beat. */
 export const DETECTOR_DELAY_MS = 150;
@@ -93,7 +99,7 @@ export class Bench {
   }
 
   /** A beat `rrMs` after the last one (after now, where that is past or there is none); the time stands at it then. */
-  beat(rrMs: number, { beatClass = 'N', quality = 1 }: BeatOptions = {}): this {
+  beat(rrMs: number, { beatClass = 'N', quality = 1, shape }: BeatOptions = {}): this {
     const dueMs = (this.lastBeatMs ?? this.nowMs) + rrMs;
     this.wait(dueMs >= this.nowMs ? dueMs - this.nowMs : rrMs);
     const beat: Beat = {
@@ -103,6 +109,7 @@ export class Bench {
       decidedAtMs: this.nowMs + DETECTOR_DELAY_MS,
       quality,
       source: 'ecg',
+      shape,
     };
     this.lastBeatMs = this.nowMs;
     this.pending.push({ beat, beatClass });

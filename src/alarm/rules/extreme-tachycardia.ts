@@ -1,5 +1,6 @@
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { Rule } from '../rule.js';
+import { FAST_HEART } from '../waveform.js';
 import { RateOverBeats } from './rate-over-beats.js';
 
 /**
@@ -8,5 +9,11 @@ import { RateOverBeats } from './rate-over-beats.js';
  */
 export function extremeTachycardia(settings: AlarmSettings): Rule {
   const s = settings['extreme-tachycardia'];
-  return new RateOverBeats({ ...s, kind: 'extreme-tachycardia', side: 'above', limitBpm: s.aboveBpm });
+  return new RateOverBeats({
+    ...s,
+    kind: 'extreme-tachycardia',
+    side: 'above',
+    limitBpm: s.aboveBpm,
+    wave: FAST_HEART,
+  });
 }

@@ -1,6 +1,7 @@
 import type { AlertKind } from '../../domain/alert.js';
 import { type Finding, type Rule, type RuleState, round1 } from '../rule.js';
 import type { AlarmView } from '../view.js';
+import { type HeartWave, waveformBearsOut } from '../waveform.js';
 
 export interface RateOverBeatsOptions {
   readonly kind: AlertKind;
@@ -10,6 +11,8 @@ export interface RateOverBeatsOptions {
   readonly beats: number;
   readonly hysteresisBpm: number;
   readonly clearMs: number;
+  /** What the waveform beneath the beats must show; left out: it is not asked. */
+  readonly wave?: HeartWave;
 }
 
 /** Beyond this after the last beat its rate says nothing any more (slower than 10 bpm). */
@@ -44,8 +47,10 @@ export class RateOverBeats implements Rule {
       if (bpm <= limitBpm - hysteresisBpm) return 'absent';
       // The interval that is not over yet already says that the heart is no longer fast.
       if (sinceBeatMs - view.detectorDelayMs > 2 * this.limitRrMs) return 'holding';
-      if (bpm > limitBpm && view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'shorter')) return 'present';
-      return 'holding';
+      if (!(bpm > limitBpm) || !view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'shorter')) return 'holding';
+      const { wave } = this.options;
+      const isHeart = wave === undefined || waveformBearsOut(view.beats, 0, this.intervals, wave);
+      return isHeart ? 'present' : 'holding';
     }
     if (bpm < limitBpm && view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'longer')) return 'present';
     return bpm < limitBpm + hysteresisBpm ? 'holding' : 'absent';

@@ -2,6 +2,7 @@ import type { AlertKind } from '../../domain/alert.js';
 import type { StreamMs } from '../../domain/clock.js';
 import { type Finding, type Rule, type RuleState, round1 } from '../rule.js';
 import type { AlarmView } from '../view.js';
+import { type HeartWave, waveformBearsOut } from '../waveform.js';
 
 export interface SustainedRateOptions {
   readonly kind: AlertKind;
@@ -14,6 +15,8 @@ export interface SustainedRateOptions {
   readonly intervals: number;
   /** A last beat older than this leaves no rate. */
   readonly freshMs: number;
+  /** What the waveform beneath the beats must show; left out: it is not asked. */
+  readonly wave?: HeartWave;
 }
 
 /**
@@ -47,7 +50,13 @@ export class SustainedRate implements Rule {
         : 'absent';
     }
     this.onsetMs ??= Math.max(fallback, this.beganMs(view));
-    return view.nowMs - this.onsetMs >= sustainMs ? 'present' : 'holding';
+    return view.nowMs - this.onsetMs >= sustainMs && this.isHeart(view) ? 'present' : 'holding';
+  }
+
+  private isHeart(view: AlarmView): boolean {
+    const { wave, intervals, freshMs } = this.options;
+    if (wave === undefined || !view.rateIsFromBeats(freshMs)) return true;
+    return waveformBearsOut(view.beats, 0, intervals, wave);
   }
 
   finding(view: AlarmView): Finding {

@@ -1,5 +1,6 @@
 import type { AlarmSettings } from '../../config/alarms.js';
 import type { Rule } from '../rule.js';
+import { FAST_HEART } from '../waveform.js';
 import { SustainedRate } from './sustained-rate.js';
 
 /** Eight intervals, about four seconds when it matters: one early beat does not move the mean beyond a threshold. */
@@ -16,5 +17,6 @@ export function tachycardia(settings: AlarmSettings): Rule {
     limitBpm: s.aboveBpm,
     intervals: INTERVALS,
     freshMs: FRESH_MS,
+    wave: FAST_HEART,
   });
 }

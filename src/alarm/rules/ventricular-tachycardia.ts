@@ -6,6 +6,7 @@ import type { BeatHistory } from '../beats.js';
 import { type Finding, type Rule, type RuleState, round1, round3 } from '../rule.js';
 import { ShockableEvidence } from '../shockable-evidence.js';
 import type { AlarmView } from '../view.js';
+import { type HeartWave, waveformBearsOut } from '../waveform.js';
 
 /**
  * Consecutive intervals of a ventricular tachycardia are alike, in the polymorphic kind too; a missed beat doubles one
@@ -20,8 +21,7 @@ const EVENNESS = 2.2;
  * Chosen on mitdb DS1 with nstdb's noise added, vfdb and svdb (`docs/alarms.md`): runs of "ventricular beats" in noise have
  * neither, no true run that was found before is lost.
  */
-const SAME_ORIGIN = 0.9;
-const NEAR_SINE = 0.65;
+const VENTRICULAR_WAVE: HeartWave = { sameOrigin: 0.9, nearSine: 0.65 };
 /** Without a classified beat for this long there is no evidence of anything: the model is away. */
 const FRESH_MS = 10_000;
 
@@ -30,7 +30,7 @@ const FRESH_MS = 10_000;
  * Cardiology Challenge 2015. Consecutive beats, every one from good signal and called ventricular by the model: a single
  * one never alarms. The rate is that of the intervals inside the run; more than half of them must be that short by
  * themselves, they must be alike, and the model must be sure of the beats on the whole: five doubtful words in noise are
- * no run. And the waveform must bear it out, see `SAME_ORIGIN`.
+ * no run. And the waveform must bear it out, see `VENTRICULAR_WAVE`.
  *
  * A fast tachycardia of changing shape hides its beats from any detector: there the shockable model's word on the wave
  * itself is as good, and then the rate is where its spectrum peaks.
@@ -107,7 +107,7 @@ export class VentricularTachycardia implements Rule {
     const rrMs = Array.from({ length: intervals }, (_, i) => beats.rrMs(newest + i)).sort((a, b) => a - b);
     const medianMs = rrMs[intervals >> 1]!;
     const even = rrMs[0]! * EVENNESS >= medianMs && rrMs[intervals - 1]! <= medianMs * EVENNESS;
-    return medianMs * aboveBpm < 60_000 && even && looksVentricular(beats, newest, oldest);
+    return medianMs * aboveBpm < 60_000 && even && waveformBearsOut(beats, newest, oldest, VENTRICULAR_WAVE);
   }
 
   state(view: AlarmView): RuleState {
@@ -150,20 +150,6 @@ export class VentricularTachycardia implements Rule {
     this.running = false;
     this.wave.reset();
   }
-}
-
-/** Whether the waveform of a stretch is that of a tachycardia; true where no waveform was looked at. */
-function looksVentricular(beats: BeatHistory, newest: number, oldest: number): boolean {
-  const leak = beats.leak(newest);
-  if (Number.isNaN(leak) || leak < NEAR_SINE) return true;
-  const pairs: number[] = [];
-  for (let back = newest; back < oldest; back++)
-    for (let earlier = back + 1; earlier <= oldest; earlier++) {
-      const alike = beats.alike(back, earlier);
-      if (!Number.isNaN(alike)) pairs.push(alike);
-    }
-  pairs.sort((a, b) => a - b);
-  return pairs.length > 0 && pairs[pairs.length >> 1]! > SAME_ORIGIN;
 }
 
 function meanScore(beats: BeatHistory, newest: number, oldest: number): number {

@@ -1,8 +1,9 @@
 /**
  * What the alarms are worth: `npm run bench:alarms [-- --databases mitdb,svdb --workers 2 --out FILE]`. Every public
  * recording on this machine goes through `slothd replay` with the shipped models and settings; every health alert is
- * held against the reference annotations. Then the time to alarm, on simulated hearts and on splices of real records.
- * A run that was cut short goes on with `--resume`; so one can also add database after database.
+ * held against the reference annotations. The same for mitdb with nstdb's noise added. Then the time to alarm, on
+ * simulated hearts and on splices of real records. A run that was cut short goes on with `--resume`; so one can also add
+ * database after database.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -11,15 +12,15 @@ import { parseArgs } from 'node:util';
 import { timeToAlarm } from './alarms/delays.js';
 import { Journal } from './alarms/journal.js';
 import { play } from './alarms/play.js';
-import { DATABASES, type Task, tasksOf } from './alarms/records.js';
+import { DATABASES, type Task, tasksOf, USUAL_DATABASES } from './alarms/records.js';
 import { report, round } from './alarms/report.js';
 import { judge, type KindTable } from './alarms/score.js';
 
 const { values: flags } = parseArgs({
   options: {
-    databases: { type: 'string', default: Object.keys(DATABASES).join(',') },
+    databases: { type: 'string', default: USUAL_DATABASES.join(',') },
     workers: { type: 'string', default: String(Math.max(1, availableParallelism() - 1)) },
-    /** Only every nth record: a pilot. */
+    /** Only every nth record of each database (`4`), or of those named (`ltafdb=4,nsr2db=2`). */
     every: { type: 'string', default: '1' },
     'no-delays': { type: 'boolean', default: false },
     /** Goes on where a former run stopped; records that it has judged are not played again, but are in the report. */
@@ -51,6 +52,20 @@ function batches(tasks: readonly Task[]): Task[][] {
   return out;
 }
 
+/** `4` or `ltafdb=4,nsr2db=2`: which nth record is played, by database. */
+function sharesOf(text: string): Readonly<Record<string, number>> {
+  const shares = text.split(',').map((part) => {
+    const [name, n] = part.includes('=') ? part.split('=') : ['all', part];
+    return [name ?? '', Number(n)] as const;
+  });
+  for (const [name, n] of shares) {
+    if (Number.isInteger(n) && n >= 1 && (name === 'all' || Object.hasOwn(DATABASES, name))) continue;
+    process.stderr.write(`--every takes a whole number, or database=number: not '${text}'\n`);
+    process.exit(1);
+  }
+  return Object.fromEntries(shares);
+}
+
 function openJournal(): Journal {
   try {
     return Journal.open(`.slothd/bench-alarms/${flags.out.replace(/\W+/g, '-')}.jsonl`, flags.resume);
@@ -71,8 +86,11 @@ async function runBatch(batch: readonly Task[]): Promise<void> {
 }
 
 async function judgeBatch(batch: readonly Task[]): Promise<void> {
-  const played = await play(batch.length === 1 ? batch[0]!.args : batch.map(({ args }) => args[0]!));
-  for (const [i, { database, record, truth: truthOf }] of batch.entries()) {
+  for (const task of batch) await task.make?.();
+  const played = await play(batch.length === 1 ? batch[0]!.args : batch.map(({ args }) => args[0]!)).finally(() => {
+    for (const task of batch) task.remove?.();
+  });
+  for (const [i, { database, record, noisy, truth: truthOf }] of batch.entries()) {
     const truth = await truthOf();
     const kinds: KindTable = {};
     const health = played[i]!.alerts.filter(({ category }) => category === 'health');
@@ -86,7 +104,8 @@ async function judgeBatch(batch: readonly Task[]): Promise<void> {
     }));
     for (const { kind, onsetS } of wrong)
       process.stderr.write(`  false: ${database} ${record} ${kind} at ${round(onsetS, 1)} s\n`);
-    journal.add({ database, record, hours: truth.hours, normal: truth.normal, kinds, wrong });
+    const { hours, normal } = truth;
+    journal.add({ database, record, hours, normal, ...(noisy ? { noisy } : {}), kinds, wrong });
   }
 }
 
@@ -97,10 +116,9 @@ for (const name of names) {
     process.exit(1);
   }
 }
-const { tasks: all, missing } = tasksOf(names);
-const tasks = all
-  .filter((_, i) => i % Number(flags.every) === 0)
-  .filter(({ database, record }) => !journal.has(database, record));
+const shares = sharesOf(flags.every);
+const { tasks: all, missing } = tasksOf(names, (name) => shares[name] ?? shares.all ?? 1);
+const tasks = all.filter(({ database, record }) => !journal.has(database, record));
 if (missing.length > 0) process.stderr.write(`not on this machine (slothd data get NAME): ${missing.join(', ')}\n`);
 if (journal.results.length > 0) process.stderr.write(`${journal.results.length} records are already judged\n`);
 
@@ -135,6 +153,6 @@ for (const { database } of tasksOf(Object.keys(DATABASES)).tasks) available[data
 const body = report({ results: journal.results, delays: journal.delays ?? [], failures, available });
 mkdirSync(dirname(flags.out), { recursive: true });
 const head = { name: 'alarms', date: new Date().toISOString().slice(0, 10), node: process.version };
-const whole = { ...head, missing, failures, ...body };
+const whole = { ...head, every: flags.every, missing, failures, ...body };
 writeFileSync(flags.out, `${JSON.stringify(whole, null, 2)}\n`);
 process.stdout.write(`written to ${flags.out}, ${round((performance.now() - started) / 60_000, 1)} min\n`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Beat, BeatShape } from '../../../src/domain/beat.js';
-import { Bench, scoresOf, settingsWith } from '../bench.js';
+import { Bench, NOISY, REPEATING, scoresOf, settingsWith } from '../bench.js';
 
 const V = { beatClass: 'V' } as const;
 
@@ -222,6 +222,31 @@ describe('frequent-ectopy', () => {
     expect(bench.wait(200).health()).toEqual([]);
     for (let i = 0; i < 2; i++) bench.beat(800, { beatClass: i % 2 ? 'V' : 'N' });
     expect(bench.wait(200).news('frequent-ectopy')).toHaveLength(1);
+  });
+
+  it('counts no beats among those that noise makes', () => {
+    const of = (ectopic: BeatShape, others: BeatShape) => {
+      const bench = new Bench().start();
+      for (let i = 0; i < 600; i++) {
+        bench.beat(800, i % 5 === 0 ? { beatClass: 'V', shape: ectopic } : { shape: others });
+      }
+      return bench.news('frequent-ectopy').length;
+    };
+    expect(of(NOISY, NOISY)).toBe(0);
+    // An early beat of another origin repeats none of its neighbours; they repeat one another.
+    expect(of(NOISY, REPEATING)).toBe(1);
+  });
+
+  it('a stretch of noise in a true one ends nothing', () => {
+    const bench = new Bench().start();
+    const play = (beats: number, shape: BeatShape) => {
+      for (let i = 0; i < beats; i++) bench.beat(800, { beatClass: i % 5 === 0 ? 'V' : 'N', shape });
+    };
+    play(600, REPEATING);
+    play(60, NOISY);
+    play(300, REPEATING);
+    expect(bench.news('frequent-ectopy')).toHaveLength(1);
+    expect(bench.ends('frequent-ectopy')).toEqual([]);
   });
 
   it('counts supraventricular beats only where asked to', () => {

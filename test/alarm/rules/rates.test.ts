@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Bench, DETECTOR_DELAY_MS, settingsWith } from '../bench.js';
+import type { BeatShape } from '../../../src/domain/beat.js';
+import { Bench, DETECTOR_DELAY_MS, NOISY, REPEATING, settingsWith } from '../bench.js';
 
 describe('extreme-tachycardia', () => {
   it('is not raised just below 140 bpm, and is just above', () => {
@@ -58,6 +59,36 @@ describe('extreme-tachycardia', () => {
 
   it('takes no beats of low quality as evidence', () => {
     expect(new Bench().start().run(60_000, 200, { quality: 0.3 }).health()).toEqual([]);
+  });
+});
+
+describe('a fast heart made of noise', () => {
+  const kinds = (shape: BeatShape, settings = settingsWith()) =>
+    new Bench(settings)
+      .start()
+      .run(20_000, 75)
+      .run(40_000, 180, { shape })
+      .health()
+      .flatMap(({ event, kind }) => (event === 'new' ? [kind] : []));
+
+  it('is none: its beats must repeat one another, or come near a sine wave', () => {
+    expect(kinds(NOISY)).toEqual([]);
+    expect(kinds(REPEATING)).toEqual(['extreme-tachycardia']);
+    expect(kinds({ ...NOISY, leak: 0.4 })).toEqual(['extreme-tachycardia']);
+  });
+
+  it('neither ends the alert of a true one nor keeps it open once its own beats are slow', () => {
+    const bench = new Bench().start().run(20_000, 75).run(20_000, 180, { shape: REPEATING });
+    bench.run(20_000, 180, { shape: NOISY });
+    expect(bench.ends('extreme-tachycardia')).toEqual([]);
+    bench.run(40_000, 75, { shape: REPEATING });
+    expect(bench.ends('extreme-tachycardia')).toHaveLength(1);
+  });
+
+  it('nor is it a tachycardia by the person’s own limit', () => {
+    const own = settingsWith({ 'extreme-tachycardia': { enabled: false } });
+    expect(kinds(NOISY, own)).toEqual([]);
+    expect(kinds(REPEATING, own)).toEqual(['tachycardia']);
   });
 });
 

@@ -12,6 +12,8 @@ export interface RecordResult {
   readonly hours: number;
   /** Normal rhythm throughout. */
   readonly normal: boolean;
+  /** Noise was added. */
+  readonly noisy?: boolean;
   readonly kinds: KindTable;
   readonly wrong: readonly WrongAlert[];
 }

@@ -42,9 +42,13 @@ interface Line {
  * @throws Error where the replay fails
  */
 export async function play(args: readonly string[]): Promise<Played[]> {
-  const child = spawn(process.execPath, [PROGRAM, 'replay', ...args, '--events', '-'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [PROGRAM, 'replay', ...args, '--events', '-', '--only', 'alert', '--in-process'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let said = '';
   child.stderr.on('data', (text: Buffer) => {
     said += text.toString();
@@ -54,7 +58,6 @@ export async function play(args: readonly string[]): Promise<Played[]> {
   let alerts: AlertRun[] = [];
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
   for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith('{"type":"beat"') || line.startsWith('{"type":"rhythm"')) continue;
     const event = JSON.parse(line) as Line;
     if (event.type === 'start') {
       alerts = [];

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { HEALTH_KINDS } from '../../../domain/alert.js';
 import { detectBeats } from '../../beats/run.js';
 import { findDatabase } from '../../data/find.js';
+import { MITDB_DS1, MITDB_DS2 } from '../../data/splits.js';
 import { readAnnotationFile, readHeader } from '../../wfdb/index.js';
+import { type NoiseHalf, NoisyRecords } from './noise.js';
 import { type ReferenceBeat, referenceBeatsOf, type Truth, truthOf, truthOfRhythm } from './truth.js';
 
 /** One run of `slothd replay` and how its answer is judged. */
@@ -14,11 +16,20 @@ export interface Task {
   readonly args: readonly string[];
   /** Seconds of recording, as far as known beforehand: for the progress line. */
   readonly guessS: number;
+  /** Noise was added to it. */
+  readonly noisy?: true;
   truth(): Promise<Truth>;
+  /** Writes the record, where it is made for the occasion, and takes it away again. */
+  make?(): Promise<void>;
+  remove?(): void;
 }
 
 interface Database {
   readonly about: string;
+  /** Databases it is made of; left out: its own. */
+  readonly madeOf?: readonly string[];
+  /** Played only when named. */
+  readonly onlyNamed?: true;
   tasks(folder: string): Task[];
 }
 
@@ -30,26 +41,55 @@ function namesIn(folder: string, pattern: RegExp): string[] {
     .sort();
 }
 
+async function annotatedTruth(folder: string, record: string, rhythm: boolean): Promise<Truth> {
+  const header = await readHeader(join(folder, record));
+  const own = join(folder, `${record}.atr`);
+  // 118e_6 comes without: its beats are those of every other copy of 118.
+  const { annotations } = await readAnnotationFile(existsSync(own) ? own : join(folder, '118e00.atr'));
+  const endS = (header.lengthSamples ?? annotations.at(-1)!.sample) / header.rateHz;
+  const beats = referenceBeatsOf(annotations, header.rateHz);
+  const options = { rateHz: header.rateHz, endS, signal: true, afJudged: rhythm };
+  return truthOf(beats, rhythm ? annotations : null, options);
+}
+
 /** ECG with annotated beats (and, where `rhythm`, rhythms). */
 const ecg =
-  (database: string, pattern: RegExp, rhythm: boolean) =>
+  (database: string, pattern: RegExp, rhythm: boolean, noisy = false) =>
   (folder: string): Task[] =>
     namesIn(folder, pattern).map((record) => ({
       database,
       record,
       args: [join(folder, record)],
       guessS: 1800,
-      async truth() {
-        const header = await readHeader(join(folder, record));
-        const own = join(folder, `${record}.atr`);
-        // 118e_6 comes without: its beats are those of every other copy of 118.
-        const { annotations } = await readAnnotationFile(existsSync(own) ? own : join(folder, '118e00.atr'));
-        const endS = (header.lengthSamples ?? annotations.at(-1)!.sample) / header.rateHz;
-        const beats = referenceBeatsOf(annotations, header.rateHz);
-        const options = { rateHz: header.rateHz, endS, signal: true, afJudged: rhythm };
-        return truthOf(beats, rhythm ? annotations : null, options);
-      },
+      ...(noisy ? { noisy } : {}),
+      truth: () => annotatedTruth(folder, record, rhythm),
     }));
+
+/** Signal-to-noise ratios of the added noise, dB. */
+const SNRS_DB = [12, 6, 0];
+
+/** mitdb with one half of nstdb's noise added; what is right is what the clean record's annotations say. */
+const withNoise =
+  (database: string, records: readonly string[], half: NoiseHalf) =>
+  (folder: string): Task[] => {
+    const noisy = new NoisyRecords(dirname(folder));
+    return SNRS_DB.flatMap((snrDb) =>
+      records.map(
+        (record, turn): Task => ({
+          database: `${database} ${snrDb} dB`,
+          record,
+          get args() {
+            return [noisy.pathOf(record, half, snrDb)];
+          },
+          guessS: 1800,
+          noisy: true,
+          truth: () => annotatedTruth(folder, record, true),
+          make: () => noisy.make(record, half, snrDb, turn),
+          remove: () => noisy.remove(record, half, snrDb),
+        }),
+      ),
+    );
+  };
 
 /** Beats without a signal. */
 const beatsAlone =
@@ -185,7 +225,18 @@ function wrist(folder: string): Task[] {
 export const DATABASES: Readonly<Record<string, Database>> = {
   mitdb: { about: 'ECG, beats and rhythm annotated', tasks: ecg('mitdb', /^(\d+)\.hea$/, true) },
   svdb: { about: 'ECG, beats annotated', tasks: ecg('svdb', /^(\d+)\.hea$/, false) },
-  nstdb: { about: 'ECG of one person with noise added', tasks: ecg('nstdb', /^(118e\w+)\.hea$/, true) },
+  nstdb: { about: 'ECG of one person with noise added', tasks: ecg('nstdb', /^(118e\w+)\.hea$/, true, true) },
+  noise: {
+    about: 'mitdb DS2 with the second halves of nstdb noise added: figures in noise that nothing was chosen on',
+    madeOf: ['mitdb', 'nstdb'],
+    tasks: withNoise('noise', MITDB_DS2, 'second'),
+  },
+  'noise-ds1': {
+    about: 'mitdb DS1 with the first halves: what the limits were chosen on',
+    madeOf: ['mitdb', 'nstdb'],
+    onlyNamed: true,
+    tasks: withNoise('noise-ds1', MITDB_DS1, 'first'),
+  },
   vfdb: { about: 'ECG, rhythm annotated', tasks: vfdb },
   cinc2017: { about: 'hand-held ECG of half a minute, labelled whole', tasks: cinc2017 },
   wrist: { about: 'ECG and wrist pleth in sport', tasks: wrist },
@@ -201,12 +252,26 @@ export const DATABASES: Readonly<Record<string, Database>> = {
   },
 };
 
-/** All recordings of the named databases that are on this machine; `missing` names those that are not. */
-export function tasksOf(names: readonly string[]): { tasks: Task[]; missing: string[] } {
+/** What is played unless databases are named. */
+export const USUAL_DATABASES = Object.keys(DATABASES).filter((name) => !DATABASES[name]!.onlyNamed);
+
+/**
+ * All recordings of the named databases that are on this machine; `missing` names those that are not.
+ * @param everyOf of a database only every nth record
+ */
+export function tasksOf(
+  names: readonly string[],
+  everyOf: (name: string) => number = () => 1,
+): { tasks: Task[]; missing: string[] } {
   const missing: string[] = [];
   const tasks = names.flatMap((name) => {
-    const folder = findDatabase(name);
-    if (folder) return DATABASES[name]!.tasks(folder);
+    const { madeOf = [name], tasks: all } = DATABASES[name]!;
+    const folders = madeOf.map((one) => findDatabase(one));
+    const [folder] = folders;
+    // Made records are read from one folder of databases.
+    if (folder && folders.every((one) => one && dirname(one) === dirname(folder))) {
+      return all(folder).filter((_, i) => i % everyOf(name) === 0);
+    }
     missing.push(name);
     return [];
   });

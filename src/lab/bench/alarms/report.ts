@@ -6,6 +6,7 @@ import type { RecordResult } from './journal.js';
 import { addCounts, type KindCount, type KindTable } from './score.js';
 
 interface DatabaseResult {
+  readonly noisy: boolean;
   records: number;
   hours: number;
   normalRecords: number;
@@ -29,8 +30,9 @@ const shown = ({ delaysS, ...counts }: KindCount) => ({
 
 function byDatabase(results: readonly RecordResult[]): [string, DatabaseResult][] {
   const out = new Map<string, DatabaseResult>();
-  for (const { database, hours, normal, kinds, wrong } of results) {
+  for (const { database, hours, normal, noisy = false, kinds, wrong } of results) {
     const all = out.get(database) ?? {
+      noisy,
       records: 0,
       hours: 0,
       normalRecords: 0,
@@ -50,16 +52,26 @@ function byDatabase(results: readonly RecordResult[]): [string, DatabaseResult][
   return [...out].sort(([a], [b]) => a.localeCompare(b));
 }
 
-/** What the models that run were trained on: figures there are not of unseen people. */
-function trainedOn() {
-  return ['beat-ecg', 'rhythm-rr', 'shockable-ecg', 'anomaly-rr'].flatMap((model) => {
+/** The models that run by default (anomaly-rr does not). */
+const MODELS = ['beat-ecg', 'rhythm-rr', 'shockable-ecg'];
+
+interface Manifest {
+  readonly version: string;
+  readonly defaultVariant: string;
+  readonly variants: readonly { readonly id: string; readonly precision: string; readonly sha256: string }[];
+  readonly training?: { readonly data?: string; readonly trainedOn?: readonly string[] };
+}
+
+/** The models that ran, by hash, and what they were trained on: figures there are not of unseen people. */
+function modelsThatRan() {
+  return MODELS.flatMap((model) => {
     try {
       const file = fileURLToPath(new URL(`../../../../models/${model}/manifest.json`, import.meta.url));
-      const { training } = JSON.parse(readFileSync(file, 'utf8')) as {
-        training?: { data?: string; trainedOn?: string[] };
-      };
+      const { version, defaultVariant, variants, training } = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
+      // A replay takes each bundle's default variant.
+      const { precision, sha256 } = variants.find(({ id }) => id === defaultVariant)!;
       const databases = [...new Set((training?.trainedOn ?? []).map((record) => record.split('/')[0]!))];
-      return [{ model, data: training?.data ?? '', databases }];
+      return [{ model, version, variant: defaultVariant, precision, sha256, data: training?.data ?? '', databases }];
     } catch {
       return [];
     }
@@ -86,17 +98,30 @@ export interface ReportInput {
   readonly available: Readonly<Record<string, number>>;
 }
 
+/** Half of such a record is noise: whatever the reference contradicts is false, on every record. */
+function printNoise(databases: readonly (readonly [string, DatabaseResult])[]): void {
+  process.stdout.write('False health alerts where noise was added (to half of the time)\n');
+  print(
+    ['database', 'records', 'hours', 'false', 'kinds'],
+    databases.map(([name, { records, hours, kinds }]) => {
+      const wrong = Object.entries(kinds).flatMap(([kind, { wrong: n }]) => (n > 0 ? [`${kind} ${n}`] : []));
+      return [name, records, round(hours, 1), sum(Object.values(kinds).map((c) => c.wrong)), wrong.join(', ')];
+    }),
+  );
+}
+
 /** Prints everything and returns it as the committed JSON has it. */
 export function report({ results, delays, failures, available }: ReportInput) {
   const order = byDatabase(results);
-  const normalHours = sum(order.map(([, { normalHours: hours }]) => hours));
-  const normalWrong = sum(order.flatMap(([, result]) => Object.values(result.normalWrong)));
+  const asRecorded = order.filter(([, { noisy }]) => !noisy);
+  const normalHours = sum(asRecorded.map(([, { normalHours: hours }]) => hours));
+  const normalWrong = sum(asRecorded.flatMap(([, result]) => Object.values(result.normalWrong)));
   const per24h = (wrong: number, hours: number, digits = 2) => (hours > 0 ? round((24 * wrong) / hours, digits) : '-');
   process.stdout.write('\nFalse health alerts on records of normal rhythm\n');
   print(
     ['database', 'records', 'hours', 'false', 'per 24 h', 'kinds'],
     [
-      ...order
+      ...asRecorded
         .filter(([, { normalRecords }]) => normalRecords > 0)
         .map(([name, r]) => {
           const wrong = sum(Object.values(r.normalWrong));
@@ -112,7 +137,7 @@ export function report({ results, delays, failures, available }: ReportInput) {
         }),
       [
         'all',
-        sum(order.map(([, r]) => r.normalRecords)),
+        sum(asRecorded.map(([, r]) => r.normalRecords)),
         round(normalHours, 1),
         normalWrong,
         per24h(normalWrong, normalHours, 3),
@@ -120,8 +145,10 @@ export function report({ results, delays, failures, available }: ReportInput) {
       ],
     ],
   );
+  const inNoise = order.filter(([, { noisy }]) => noisy);
+  if (inNoise.length > 0) printNoise(inNoise);
   process.stdout.write(
-    'All records, by kind (right and false: by the reference; found+: by this kind or a graver one)\n',
+    'All records, by kind (right and false: by the reference; in name: of the false, the reference has the next of kin there; found+: by this kind or a graver one)\n',
   );
   const totals: KindTable = {};
   for (const [, { kinds }] of order) addCounts(totals, kinds);
@@ -132,12 +159,25 @@ export function report({ results, delays, failures, available }: ReportInput) {
         if (!count) return [];
         const c = shown(count);
         const se = (n: number) => (c.episodes === 0 ? '-' : `${round((100 * n) / c.episodes, 1)} %`);
-        const counts = [c.alerts, c.right, c.wrong, c.unjudged, c.episodes];
+        const counts = [c.alerts, c.right, c.wrong, c.wrongInName, c.unjudged, c.episodes];
         return [[name, kind, ...counts, se(c.found), se(c.foundOrGraver), c.delayMedianS ?? '-', c.delayP90S ?? '-']];
       }),
   );
   print(
-    ['database', 'kind', 'alerts', 'right', 'false', 'unjudged', 'episodes', 'found', 'found+', 'delay s', 'p90 s'],
+    [
+      'database',
+      'kind',
+      'alerts',
+      'right',
+      'false',
+      'in name',
+      'unjudged',
+      'episodes',
+      'found',
+      'found+',
+      'delay s',
+      'p90 s',
+    ],
     kindRows,
   );
   process.stdout.write('Time to alarm\n');
@@ -153,9 +193,10 @@ export function report({ results, delays, failures, available }: ReportInput) {
       JSON.stringify(d.kinds),
     ]),
   );
-  const trained = trainedOn();
-  process.stdout.write('Trained on (figures on these databases are not of unseen people)\n');
-  for (const { model, data } of trained) process.stdout.write(`  ${model}: ${data}\n`);
+  const models = modelsThatRan();
+  process.stdout.write('Models, and what they were trained on (figures on these databases are not of unseen people)\n');
+  for (const { model, version, variant, sha256, data } of models)
+    process.stdout.write(`  ${model} ${version} ${variant} ${sha256.slice(0, 12)}: ${data}\n`);
   process.stdout.write(
     '  beat detector (weights in src/signal/ecg): mitdb, all records; see npm run bench:beats for folds\n',
   );
@@ -168,7 +209,7 @@ export function report({ results, delays, failures, available }: ReportInput) {
   }
   for (const failure of failures) process.stdout.write(`not judged: ${failure}\n`);
   return {
-    trained,
+    models,
     normal: {
       hours: round(normalHours, 1),
       falseAlerts: normalWrong,

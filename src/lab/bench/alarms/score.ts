@@ -12,6 +12,8 @@ export interface KindCount {
   alerts: number;
   right: number;
   wrong: number;
+  /** Of those: the reference has the kind's next of kin there (ventricular tachycardia that was called fibrillation). */
+  wrongInName: number;
   /** The reference says nothing of this kind. */
   unjudged: number;
   episodes: number;
@@ -34,7 +36,17 @@ export interface WrongAlert {
 export type KindTable = Partial<Record<AlertKind, KindCount>>;
 
 export function newCount(): KindCount {
-  return { alerts: 0, right: 0, wrong: 0, unjudged: 0, episodes: 0, found: 0, foundOrGraver: 0, delaysS: [] };
+  return {
+    alerts: 0,
+    right: 0,
+    wrong: 0,
+    wrongInName: 0,
+    unjudged: 0,
+    episodes: 0,
+    found: 0,
+    foundOrGraver: 0,
+    delaysS: [],
+  };
 }
 
 /** Holds one record's alerts against its truth, adding to `table`; returns the wrong ones. */
@@ -47,12 +59,15 @@ export function judge(table: KindTable, truth: Truth, alerts: readonly AlertRun[
     table[kind] ??= newCount();
     const count = table[kind];
     const right = truth.right[kind] ?? [];
+    const akin = truth.akin?.[kind] ?? [];
     for (const alert of mine) {
+      const isAt = (span: Span) => overlaps(span, alert.onsetS - ROOM_S, alert.raisedS + ROOM_S);
       count.alerts++;
-      if (right.some((span) => overlaps(span, alert.onsetS - ROOM_S, alert.raisedS + ROOM_S))) count.right++;
+      if (right.some(isAt)) count.right++;
       else if (!truth.judged.has(kind)) count.unjudged++;
       else {
         count.wrong++;
+        if (akin.some(isAt)) count.wrongInName++;
         wrong.push(alert);
       }
     }
@@ -84,7 +99,16 @@ export function addCounts(into: KindTable, from: KindTable): void {
   for (const [kind, count] of Object.entries(from) as [AlertKind, KindCount][]) {
     into[kind] ??= newCount();
     const sum = into[kind];
-    for (const key of ['alerts', 'right', 'wrong', 'unjudged', 'episodes', 'found', 'foundOrGraver'] as const)
+    for (const key of [
+      'alerts',
+      'right',
+      'wrong',
+      'wrongInName',
+      'unjudged',
+      'episodes',
+      'found',
+      'foundOrGraver',
+    ] as const)
       sum[key] += count[key];
     sum.delaysS.push(...count.delaysS);
   }

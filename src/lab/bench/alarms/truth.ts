@@ -13,6 +13,8 @@ export interface Truth {
   readonly hours: number;
   /** Where an alert of the kind is right: the definition with a little room (a beat, 5/min), so that no hair is split. */
   readonly right: Partial<Record<AlertKind, readonly Span[]>>;
+  /** Where an alert of the kind is false by its name alone: the reference has a rhythm there that is its next of kin. */
+  readonly akin?: Partial<Record<AlertKind, readonly Span[]>>;
   /** What must be found, by the definition itself. */
   readonly episodes: Partial<Record<AlertKind, readonly Span[]>>;
   /** Kinds the reference can say "false" of. */
@@ -39,6 +41,8 @@ const VF_EPISODE_S = 4;
 
 const VF_WORDS = /^\((VF|VFL|VFIB)\b/;
 const VT_WORDS = /^\(VT\b/;
+/** vfdb: high-grade ventricular ectopic activity, whose runs it does not mark one by one. */
+const ECTOPIC_WORDS = /^\(HGEA\b/;
 
 /** Truth from annotated beats and rhythm changes. @param rhythm null: none is annotated */
 export function truthOf(
@@ -93,6 +97,7 @@ export function truthOf(
       'atrial-fibrillation': afAny,
       'frequent-ectopy': ectopySpans(beats, ectopy.windowMs / 1000, ectopy.off, ectopy.minBeats),
     },
+    akin: { 'ventricular-fibrillation': vt, 'ventricular-tachycardia': words(ECTOPIC_WORDS) },
     episodes: {
       asystole: signal ? merge([...long(asystoleS), ...asystoleWords.filter(longerThan(asystoleS))]) : [],
       pause: signal ? long(pauseS, asystoleS) : [],
