@@ -233,9 +233,9 @@ export const alarmSettingsSchema = z.strictObject({
   'atrial-fibrillation': z
     .strictObject({
       ...common('medium'),
-      on: share(0.95, 'Rhythm score above which the evidence counts.'),
+      on: share(0.9, 'Rhythm score above which the evidence counts.'),
       off: share(0.3, 'Rhythm score below which the evidence is gone.'),
-      sustainMs: durationMs(20_000, HOUR_MS, 'Every score must be above `on` for this long, ms.'),
+      sustainMs: durationMs(30_000, HOUR_MS, 'Every score must be above `on` for this long, ms.'),
       clearMs: durationMs(120_000, HOUR_MS, 'Scores must be below `off` for this long before the alert ends, ms.'),
       holeMs: durationMs(120_000, HOUR_MS, 'A hole between scores longer than this starts the count anew, ms.'),
       minGoodShare: share(0.8, "Share of the window's beats that must come from good signal."),

@@ -1,40 +1,24 @@
-import { mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { UsageError } from '../usage-error.js';
-import {
-  announceBackend,
-  type DataOptions,
-  type LabModel,
-  labImport,
-  refuseAugmentation,
-  reporter,
-  say,
-  sayExported,
-  stepFolders,
-  workFolder,
-} from './model.js';
+import { announceBackend, type LabModel, labImport, refuseAugmentation, reporter, say, workFolder } from './model.js';
+import { exportStep, findData, pruneStep, quantizeStep, refuseTrainingOptions } from './steps.js';
 
 const NAME = 'anomaly-rr';
 const load = () => labImport(() => import('../../lab/models/anomaly-rr/index.js'));
-
-async function dataOptions({ data }: DataOptions, database: string) {
-  const { needDatabase } = await import('../../lab/data/find.js');
-  return { dataFolder: data ?? dirname(needDatabase(database)), cacheFolder: workFolder(NAME, 'cache') };
-}
+const trainingData = findData(NAME, 'nsr2db');
+const testData = findData(NAME, 'mitdb');
+/** People that settings are chosen on, and most of the test. */
+const peopleData = findData(NAME, 'ltafdb');
 
 /** Departure from a person's own usual rhythm: trained on nsr2db, its setting chosen on half of ltafdb and mmash, tested on the rest and mitdb. */
 export const anomalyRr: LabModel = {
   async train({ out = workFolder(NAME, 'float'), folds, seed, epochs, backend, ...options }) {
-    if (options.resume || options.patience !== undefined || options.classWeights) {
-      throw new UsageError('anomaly-rr takes no --resume, --patience or --class-weights: its recipe says it all');
-    }
+    refuseTrainingOptions(NAME, options);
     refuseAugmentation(NAME, options, 'it sees RR intervals, no signal');
     await announceBackend(backend);
     const { trainAnomaly } = await load();
     const { bar, onProgress } = reporter();
     const training = await trainAnomaly({
-      ...(await dataOptions(options, 'nsr2db')),
+      ...(await trainingData(options)),
       ...{ outFolder: out, crossValidates: folds !== 0, seed, backend, onProgress },
       recipe: epochs ? { epochs } : {},
     });
@@ -43,56 +27,16 @@ export const anomalyRr: LabModel = {
     say(JSON.stringify(training.validation, null, 1));
   },
 
-  async prune({ from, out = workFolder(NAME, 'pruned'), backend, layer, sparsity, schedule, ...options }) {
-    if (options.channels !== undefined || options.channelsOf !== undefined || options.resume) {
-      throw new UsageError('anomaly-rr is pruned by magnitude alone, and in one go: it takes a minute');
-    }
-    await announceBackend(backend);
-    const { pruneAnomaly } = await load();
-    const { bar, onProgress } = reporter();
-    const training = await pruneAnomaly({
-      ...(await dataOptions(options, 'nsr2db')),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
-      ...{ sparsity, schedule, layers: layer },
-    });
-    bar.end();
-    say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
-  },
+  prune: pruneStep(NAME, trainingData, async (step) => (await load()).pruneAnomaly(step)),
 
-  async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
-    const { quantizeAnomaly } = await load();
-    const { bar, onProgress } = reporter();
-    const outFolder = out ?? join(from, 'onnx');
-    const { calibration } = await quantizeAnomaly({
-      ...(await dataOptions(options, 'nsr2db')),
-      ...{ modelFolder: from, outFolder, method, percentile, onProgress },
-    });
-    bar.end();
-    say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} windows (${method})`);
-  },
+  quantize: quantizeStep(NAME, trainingData, async (step) => (await load()).quantizeAnomaly(step)),
 
-  async export({ work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
-    const { exportAnomaly } = await load();
-    const { bar, onReading } = reporter();
-    mkdirSync(dirname(out), { recursive: true });
-    const { default: wanted = 'int8' } = options;
-    const { manifest, fellBack } = await exportAnomaly({
-      ...(await dataOptions(options, 'mitdb')),
-      ...stepFolders(work),
-      outDir: out,
-      version,
-      defaultVariant: wanted,
-      notes: options.notes === undefined ? '' : await readFile(options.notes, 'utf8'),
-      onProgress: onReading,
-    });
-    bar.end();
-    sayExported(out, manifest, wanted, fellBack);
-  },
+  export: exportStep(NAME, testData, async (step) => (await load()).exportAnomaly(step)),
 
   async testSet({ preprocessing }, options) {
     const { anomalyTestSet } = await load();
     const { parseAnomalyPreprocessing } = await import('../../inference/windows/anomaly-rr.js');
-    return anomalyTestSet(await dataOptions(options, 'mitdb'), parseAnomalyPreprocessing({ ...preprocessing }));
+    return anomalyTestSet(await testData(options), parseAnomalyPreprocessing({ ...preprocessing }));
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {
@@ -100,7 +44,7 @@ export const anomalyRr: LabModel = {
     const { evaluateAnomaly } = await load();
     const { bar, onReading } = reporter();
     const curve = await evaluateAnomaly({
-      ...(await dataOptions(options, 'ltafdb')),
+      ...(await peopleData(options)),
       modelFolder: folder,
       onProgress: onReading,
     });

@@ -1,27 +1,13 @@
-import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import type { RhythmTestFigures } from '../../lab/models/rhythm-rr/index.js';
-import {
-  announceBackend,
-  type DataOptions,
-  type LabModel,
-  labImport,
-  refuseAugmentation,
-  reporter,
-  say,
-  sayExported,
-  stepFolders,
-  workFolder,
-} from './model.js';
+import { announceBackend, type LabModel, labImport, refuseAugmentation, reporter, say, workFolder } from './model.js';
+import { exportStep, findData, quantizeStep } from './steps.js';
 
 const NAME = 'rhythm-rr';
 const load = () => labImport(() => import('../../lab/models/rhythm-rr/index.js'));
-
-async function dataOptions({ data }: DataOptions, database: string) {
-  const { needDatabase } = await import('../../lab/data/find.js');
-  return { dataFolder: data ?? dirname(needDatabase(database)), cacheFolder: workFolder(NAME, 'cache') };
-}
+const trainingData = findData(NAME, 'ltafdb');
+const testData = findData(NAME, 'afdb');
 
 /** Atrial fibrillation from 60 RR intervals: trained on ltafdb and nsr2db, tested on afdb and mitdb. */
 export const rhythmRr: LabModel = {
@@ -32,7 +18,7 @@ export const rhythmRr: LabModel = {
     const { bar, onProgress } = reporter();
     const { sequence, features } = RHYTHM_RR_RECIPE;
     const training = await trainRhythmRr({
-      ...(await dataOptions(options, 'ltafdb')),
+      ...(await trainingData(options)),
       ...{ outFolder: out, folds, seed, backend, onProgress, resume: options.resume },
       recipe: epochs ? { sequence: { ...sequence, epochs }, features: { ...features, epochs } } : {},
     });
@@ -47,7 +33,7 @@ export const rhythmRr: LabModel = {
     const { pruneRhythmRr } = await load();
     const { bar, onProgress } = reporter();
     const training = await pruneRhythmRr({
-      ...(await dataOptions(options, 'ltafdb')),
+      ...(await trainingData(options)),
       ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
       ...{ sparsity, schedule, layers: layer, channels: channels ?? channelsOf, resume },
     });
@@ -60,7 +46,7 @@ export const rhythmRr: LabModel = {
     const { rhythmRrPruningTable } = await load();
     const { bar, onProgress } = reporter();
     const rows = await rhythmRrPruningTable({
-      ...(await dataOptions(options, 'ltafdb')),
+      ...(await trainingData(options)),
       ...{ modelFolder: from ?? workFolder(NAME, 'float'), backend, onProgress },
       ...{ magnitude: shares, channels: channelShares },
     });
@@ -68,41 +54,14 @@ export const rhythmRr: LabModel = {
     return rows;
   },
 
-  async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
-    const { quantizeRhythmRr } = await load();
-    const { bar, onProgress } = reporter();
-    const outFolder = out ?? join(from, 'onnx');
-    const { calibration } = await quantizeRhythmRr({
-      ...(await dataOptions(options, 'ltafdb')),
-      ...{ modelFolder: from, outFolder, method, percentile, onProgress },
-    });
-    bar.end();
-    say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} windows (${method})`);
-  },
+  quantize: quantizeStep(NAME, trainingData, async (step) => (await load()).quantizeRhythmRr(step)),
 
-  async export({ work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
-    const { exportRhythmRr } = await load();
-    const { bar, onReading } = reporter();
-    mkdirSync(dirname(out), { recursive: true });
-    const { default: wanted = 'int8' } = options;
-    const { manifest, fellBack } = await exportRhythmRr({
-      ...(await dataOptions(options, 'afdb')),
-      ...stepFolders(work),
-      outDir: out,
-      version,
-      defaultVariant: wanted,
-      ...(options.again && { again: options.again }),
-      notes: options.notes === undefined ? '' : await readFile(options.notes, 'utf8'),
-      onProgress: onReading,
-    });
-    bar.end();
-    sayExported(out, manifest, wanted, fellBack);
-  },
+  export: exportStep(NAME, testData, async (step) => (await load()).exportRhythmRr(step)),
 
   async testSet({ preprocessing }, options) {
     const { rhythmRrTestSet } = await load();
     const { parseRhythmPreprocessing } = await import('../../inference/windows/rhythm-rr.js');
-    return rhythmRrTestSet(await dataOptions(options, 'afdb'), parseRhythmPreprocessing({ ...preprocessing }));
+    return rhythmRrTestSet(await testData(options), parseRhythmPreprocessing({ ...preprocessing }));
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {
@@ -116,7 +75,7 @@ export const rhythmRr: LabModel = {
     }
     const { bar, onReading } = reporter();
     const figures = await evaluateRhythmRr({
-      ...(await dataOptions(options, 'afdb')),
+      ...(await testData(options)),
       modelFolder: folder,
       onProgress: onReading,
     });

@@ -1,42 +1,25 @@
-import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import type { ShockableAlarmFigures } from '../../lab/models/shockable-ecg/index.js';
-import { UsageError } from '../usage-error.js';
-import {
-  announceBackend,
-  type DataOptions,
-  type LabModel,
-  labImport,
-  refuseAugmentation,
-  reporter,
-  say,
-  sayExported,
-  stepFolders,
-  workFolder,
-} from './model.js';
+import { announceBackend, type LabModel, labImport, refuseAugmentation, reporter, say, workFolder } from './model.js';
+import { exportStep, findData, pruneStep, quantizeStep, refuseTrainingOptions } from './steps.js';
 
 const NAME = 'shockable-ecg';
 const load = () => labImport(() => import('../../lab/models/shockable-ecg/index.js'));
-
-async function dataOptions({ data }: DataOptions, database: string) {
-  const { needDatabase } = await import('../../lab/data/find.js');
-  return { dataFolder: data ?? dirname(needDatabase(database)), cacheFolder: workFolder(NAME, 'cache') };
-}
+const trainingData = findData(NAME, 'vfdb');
+const testData = findData(NAME, 'mitdb');
 
 /** Fibrillation, flutter and fast tachycardia in 4 s of one lead: trained on vfdb and svdb, tested on mitdb and cinc2017. */
 export const shockableEcg: LabModel = {
   async train({ out = workFolder(NAME, 'float'), folds, seed, epochs, backend, ...options }) {
-    if (options.resume || options.patience !== undefined || options.classWeights) {
-      throw new UsageError('shockable-ecg takes no --resume, --patience or --class-weights: its recipe says it all');
-    }
+    refuseTrainingOptions(NAME, options);
     refuseAugmentation(NAME, options, 'its recipe adds recorded noise already');
     await announceBackend(backend);
     const { trainShockable, SHOCKABLE_RECIPE } = await load();
     const { bar, onProgress } = reporter();
     const { signal, features } = SHOCKABLE_RECIPE;
     const training = await trainShockable({
-      ...(await dataOptions(options, 'vfdb')),
+      ...(await trainingData(options)),
       ...{ outFolder: out, crossValidates: folds !== 0, seed, backend, onProgress },
       recipe: epochs ? { signal: { ...signal, epochs }, features: { ...features, epochs } } : {},
     });
@@ -45,56 +28,16 @@ export const shockableEcg: LabModel = {
     say(JSON.stringify(training.validation, null, 1));
   },
 
-  async prune({ from, out = workFolder(NAME, 'pruned'), backend, layer, sparsity, schedule, ...options }) {
-    if (options.channels !== undefined || options.channelsOf !== undefined || options.resume) {
-      throw new UsageError('shockable-ecg is pruned by magnitude alone, and in one go: it takes a minute');
-    }
-    await announceBackend(backend);
-    const { pruneShockable } = await load();
-    const { bar, onProgress } = reporter();
-    const training = await pruneShockable({
-      ...(await dataOptions(options, 'vfdb')),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
-      ...{ sparsity, schedule, layers: layer },
-    });
-    bar.end();
-    say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
-  },
+  prune: pruneStep(NAME, trainingData, async (step) => (await load()).pruneShockable(step)),
 
-  async quantize({ from = workFolder(NAME, 'float'), out, method, percentile, ...options }) {
-    const { quantizeShockable } = await load();
-    const { bar, onProgress } = reporter();
-    const outFolder = out ?? join(from, 'onnx');
-    const { calibration } = await quantizeShockable({
-      ...(await dataOptions(options, 'vfdb')),
-      ...{ modelFolder: from, outFolder, method, percentile, onProgress },
-    });
-    bar.end();
-    say(`${outFolder}: fp32, fp16, int8, int8-weights; calibrated on ${calibration.items} windows (${method})`);
-  },
+  quantize: quantizeStep(NAME, trainingData, async (step) => (await load()).quantizeShockable(step)),
 
-  async export({ work = workFolder(NAME), out = join('models', NAME), version, ...options }) {
-    const { exportShockable } = await load();
-    const { bar, onReading } = reporter();
-    mkdirSync(dirname(out), { recursive: true });
-    const { default: wanted = 'int8' } = options;
-    const { manifest, fellBack } = await exportShockable({
-      ...(await dataOptions(options, 'mitdb')),
-      ...stepFolders(work),
-      outDir: out,
-      version,
-      defaultVariant: wanted,
-      notes: options.notes === undefined ? '' : await readFile(options.notes, 'utf8'),
-      onProgress: onReading,
-    });
-    bar.end();
-    sayExported(out, manifest, wanted, fellBack);
-  },
+  export: exportStep(NAME, testData, async (step) => (await load()).exportShockable(step)),
 
   async testSet({ preprocessing }, options) {
     const { shockableTestSet } = await load();
     const { parseShockablePreprocessing } = await import('../../inference/windows/shockable-ecg.js');
-    return shockableTestSet(await dataOptions(options, 'mitdb'), parseShockablePreprocessing({ ...preprocessing }));
+    return shockableTestSet(await testData(options), parseShockablePreprocessing({ ...preprocessing }));
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {
@@ -108,7 +51,7 @@ export const shockableEcg: LabModel = {
     }
     const { bar, onReading } = reporter();
     const figures = await evaluateShockable({
-      ...(await dataOptions(options, 'mitdb')),
+      ...(await testData(options)),
       modelFolder: folder,
       onProgress: onReading,
     });

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { RhythmRrInputs } from '../../../src/inference/windows/rhythm-rr.js';
 import { openBackend } from '../../../src/lab/backend.js';
 import { AF, OTHER, type RhythmRecord, rhythmArrays } from '../../../src/lab/data/rhythm-records.js';
 import { type AlarmSetting, alarmFigures, alertsOf } from '../../../src/lab/models/rhythm-rr/alarm-level.js';
@@ -84,6 +85,16 @@ describe('training rhythm-rr', () => {
     });
     const kernels = joined.countParams();
     expect(kernels).toBe(256 + 1944 + 1752 + 792 + (48 + 24 + 1) * 2);
+  });
+
+  it('is trained on rows of intervals as the daemon makes them, without the cost of the features', () => {
+    const inputs = new RhythmRrInputs();
+    const random = new Random(8);
+    for (let k = 0; k < 20; k++) {
+      const rrS = Float64Array.from({ length: 60 }, () => 0.4 + random.uniform());
+      const whole = [...inputs.write(rrS)[0]];
+      expect([...inputs.writeSequence(rrS)]).toEqual(whole);
+    }
   });
 
   it('answers the same as ONNX in the shipped runtime', async () => {

@@ -1,10 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
 import { AlarmEngine } from '../../../alarm/engine.js';
-import { type AlarmSettings, alarmSettingsSchema } from '../../../config/alarms.js';
+import type { AlarmSettings } from '../../../config/alarms.js';
 import type { AnomalyVerdict } from '../../../domain/anomaly.js';
 import { ANOMALY_FEATURES } from '../../../inference/windows/anomaly-rr.js';
 import { AnomalyJudge } from '../../../inference/windows/anomaly-verdict.js';
 import type { AnomalyRecord } from '../../data/anomaly-records.js';
+import { onlyKinds } from '../only-kinds.js';
 import { OUTPUT_NAME } from './network.js';
 
 const COUNT = ANOMALY_FEATURES.length;
@@ -66,7 +67,7 @@ export function alertsOf({ record, verdicts }: JudgedRecord, setting: AnomalySet
   const alerts: { raisedMs: number; onsetMs: number; endMs: number }[] = [];
   const engine = new AlarmEngine({
     sensor: record.record,
-    settings: onlyAnomaly(setting),
+    settings: onlyKinds({ anomaly: setting }),
     emit: ({ event, raisedMs, onsetMs, endedMs }) => {
       if (event === 'new') alerts.push({ raisedMs, onsetMs, endMs: Number.POSITIVE_INFINITY });
       else if (event === 'end' && endedMs !== null) alerts.at(-1)!.endMs = endedMs;
@@ -80,16 +81,4 @@ export function alertsOf({ record, verdicts }: JudgedRecord, setting: AnomalySet
     engine.anomaly(verdict);
   }
   return alerts;
-}
-
-/** The defaults, with every other kind switched off. */
-function onlyAnomaly(setting: AnomalySetting): AlarmSettings {
-  const all = alarmSettingsSchema.parse({}) as unknown as Record<string, object>;
-  const settings = Object.fromEntries(
-    Object.entries(all).map(([name, section]) => [
-      name,
-      'enabled' in section ? { ...section, enabled: false } : section,
-    ]),
-  );
-  return { ...settings, anomaly: { ...all.anomaly, ...setting, enabled: true } } as unknown as AlarmSettings;
 }

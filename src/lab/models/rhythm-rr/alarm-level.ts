@@ -1,7 +1,8 @@
 import { AlarmEngine } from '../../../alarm/engine.js';
-import { type AlarmSettings, alarmSettingsSchema } from '../../../config/alarms.js';
+import type { AlarmSettings } from '../../../config/alarms.js';
 import { RHYTHM_BEATS } from '../../../inference/windows/rhythm-rr.js';
 import { AF, type RhythmEpisode } from '../../data/rhythm-records.js';
+import { onlyKinds } from '../only-kinds.js';
 import type { ScoredRhythm } from './score.js';
 
 export type AlarmSetting = Pick<AlarmSettings['atrial-fibrillation'], 'on' | 'off' | 'sustainMs' | 'clearMs'>;
@@ -17,7 +18,7 @@ export function alertsOf({ record, ends, startMs, scores }: ScoredRhythm, settin
   const alerts: { raisedMs: number; endMs: number }[] = [];
   const engine = new AlarmEngine({
     sensor: record.record,
-    settings: onlyFibrillation(setting),
+    settings: onlyKinds({ 'atrial-fibrillation': setting }),
     emit: ({ event, raisedMs, endedMs }) => {
       if (event === 'new') alerts.push({ raisedMs, endMs: Number.POSITIVE_INFINITY });
       else if (event === 'end' && endedMs !== null) alerts.at(-1)!.endMs = endedMs;
@@ -34,21 +35,6 @@ export function alertsOf({ record, ends, startMs, scores }: ScoredRhythm, settin
     engine.rhythm({ tMs, label, score, windowBeats: RHYTHM_BEATS, windowStartMs: startMs[w]! });
   }
   return alerts;
-}
-
-/** The defaults, with every other kind switched off. */
-function onlyFibrillation(setting: AlarmSetting): AlarmSettings {
-  const all = alarmSettingsSchema.parse({}) as unknown as Record<string, object>;
-  const settings = Object.fromEntries(
-    Object.entries(all).map(([name, section]) => [
-      name,
-      'enabled' in section ? { ...section, enabled: false } : section,
-    ]),
-  );
-  return {
-    ...settings,
-    'atrial-fibrillation': { ...all['atrial-fibrillation'], ...setting, enabled: true },
-  } as unknown as AlarmSettings;
 }
 
 export interface EpisodeFigures {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { RHYTHM_RR_INPUT_SHAPES } from '../../../inference/windows/rhythm-rr.js';
+import { joinHalves } from '../../train/join-heads.js';
 import { seededDropout } from '../../train/seeded-dropout.js';
 
 /** Names of the graph's ends; the manifest repeats them. */
@@ -11,6 +12,8 @@ export const LABELS = ['regular', 'afib'] as const;
 const [SEQUENCE_SHAPE, FEATURE_SHAPE] = RHYTHM_RR_INPUT_SHAPES;
 const SEQUENCE_END = 'sequence_pooled';
 const FEATURES_END = 'features_relu';
+const SEQUENCE_LOGITS = 'sequence_logits';
+const FEATURE_LOGITS = 'features_logits';
 
 /** Three convolutions over the row of intervals, mean and largest of each channel over time. About 4 000 weights. */
 export function sequenceHead(seed: number): tf.LayersModel {
@@ -30,7 +33,7 @@ export function sequenceHead(seed: number): tf.LayersModel {
   const largest = tf.layers.globalMaxPooling1d({ name: 'largest' }).apply(x) as tf.SymbolicTensor;
   const pooled = tf.layers.concatenate({ name: SEQUENCE_END }).apply([mean, largest]) as tf.SymbolicTensor;
   const dropped = seededDropout(0.1, ++seeds, 'sequence_drop').apply(pooled);
-  return tf.model({ inputs: input, outputs: end('sequence_logits', ++seeds, dropped), name: 'rhythm_sequence' });
+  return tf.model({ inputs: input, outputs: end(SEQUENCE_LOGITS, ++seeds, dropped), name: 'rhythm_sequence' });
 }
 
 /** 32 features, 24 hidden units. About 800 weights. */
@@ -40,7 +43,7 @@ export function featureHead(seed: number): tf.LayersModel {
   const kernelInitializer = tf.initializers.heNormal({ seed: ++seeds });
   const hidden = tf.layers.dense({ units: 24, kernelInitializer, name: 'features_dense' }).apply(input);
   const active = tf.layers.activation({ activation: 'relu', name: FEATURES_END }).apply(hidden);
-  return tf.model({ inputs: input, outputs: end('features_logits', ++seeds, active), name: 'rhythm_features' });
+  return tf.model({ inputs: input, outputs: end(FEATURE_LOGITS, ++seeds, active), name: 'rhythm_features' });
 }
 
 function end(name: string, seed: number, x: tf.SymbolicTensor | tf.SymbolicTensor[] | tf.Tensor | tf.Tensor[]) {
@@ -56,17 +59,16 @@ function end(name: string, seed: number, x: tf.SymbolicTensor | tf.SymbolicTenso
  * @param featureShare weight of the features' half; the row's half has the rest
  */
 export function joinHeads(sequence: tf.LayersModel, features: tf.LayersModel, featureShare: number): tf.LayersModel {
-  const inputs = [sequence.inputs[0]!, features.inputs[0]!];
-  const ends = [sequence.getLayer(SEQUENCE_END).output, features.getLayer(FEATURES_END).output];
-  const both = tf.layers.concatenate({ name: 'join' }).apply(ends as tf.SymbolicTensor[]) as tf.SymbolicTensor;
-  const logits = tf.layers.dense({ units: LABELS.length, name: OUTPUT_NAME });
-  const model = tf.model({ inputs, outputs: logits.apply(both) as tf.SymbolicTensor, name: 'rhythm_rr' });
-  const [sequenceKernel, sequenceBias] = sequence.getLayer('sequence_logits').getWeights();
-  const [featureKernel, featureBias] = features.getLayer('features_logits').getWeights();
-  tf.tidy(() => {
-    const rest = 1 - featureShare;
-    const kernel = tf.concat([tf.mul(sequenceKernel!, rest), tf.mul(featureKernel!, featureShare)], 0);
-    logits.setWeights([kernel, tf.add(tf.mul(sequenceBias!, rest), tf.mul(featureBias!, featureShare))]);
-  });
-  return model;
+  return joinHalves(
+    [
+      { heads: [sequence], end: SEQUENCE_END, logits: SEQUENCE_LOGITS, share: 1 - featureShare },
+      { heads: [features], end: FEATURES_END, logits: FEATURE_LOGITS, share: featureShare },
+    ],
+    {
+      name: 'rhythm_rr',
+      inputs: [sequence.inputs[0]!, features.inputs[0]!],
+      output: OUTPUT_NAME,
+      units: LABELS.length,
+    },
+  );
 }

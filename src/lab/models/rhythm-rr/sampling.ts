@@ -42,6 +42,7 @@ export class RhythmSampler implements Resumable {
   private readonly sequences: Float32Array;
   private readonly vectors: Float32Array;
   private readonly batch: Batch;
+  private readonly half: Half;
 
   /**
    * @param preprocessing constants of the features; null leaves them as they are
@@ -53,12 +54,13 @@ export class RhythmSampler implements Resumable {
     options: { seed: number; batchSize: number; half: Half; preprocessing: object | null },
   ) {
     const { seed, batchSize, half, preprocessing } = options;
+    this.half = half;
     this.random = new Random(seed);
     this.inputs = new RhythmRrInputs(preprocessing ? { ...preprocessing } : undefined);
     this.records = records.filter((record) => this.drawEnd(record) !== null);
     if (this.records.length === 0) throw new LabError('no record has a window of 60 labelled intervals to train on');
-    this.sequences = new Float32Array(batchSize * SEQUENCE_VALUES);
-    this.vectors = new Float32Array(batchSize * FEATURE_VALUES);
+    this.sequences = new Float32Array(half === 'features' ? 0 : batchSize * SEQUENCE_VALUES);
+    this.vectors = new Float32Array(half === 'sequence' ? 0 : batchSize * FEATURE_VALUES);
     const inputs =
       half === 'both' ? [this.sequences, this.vectors] : half === 'sequence' ? [this.sequences] : [this.vectors];
     this.batch = { inputs, targets: new Float32Array(batchSize * LABELS.length), size: batchSize };
@@ -83,9 +85,13 @@ export class RhythmSampler implements Resumable {
         end = this.drawEnd(record);
       } while (end === null);
       const isAf = windowShareAf(record, end)! > 0.5;
-      const [sequence, vector] = this.inputs.write(this.intervals(record, end, isAf));
-      this.sequences.set(sequence, item * SEQUENCE_VALUES);
-      this.vectors.set(vector, item * FEATURE_VALUES);
+      const intervals = this.intervals(record, end, isAf);
+      if (this.half === 'sequence') this.sequences.set(this.inputs.writeSequence(intervals), item * SEQUENCE_VALUES);
+      else {
+        const [sequence, vector] = this.inputs.write(intervals);
+        if (this.half === 'both') this.sequences.set(sequence, item * SEQUENCE_VALUES);
+        this.vectors.set(vector, item * FEATURE_VALUES);
+      }
       batch.targets[2 * item] = isAf ? 0 : 1;
       batch.targets[2 * item + 1] = isAf ? 1 : 0;
     }

@@ -1,7 +1,8 @@
 import { AlarmEngine } from '../../../alarm/engine.js';
-import { type AlarmSettings, alarmSettingsSchema } from '../../../config/alarms.js';
+import type { AlarmSettings } from '../../../config/alarms.js';
 import { SHOCKABLE_FEATURES, SHOCKABLE_RATE_HZ, SHOCKABLE_SAMPLES } from '../../../inference/windows/shockable-ecg.js';
 import type { ShockableRecord } from '../../data/shockable-records.js';
+import { onlyKinds } from '../only-kinds.js';
 import { LABELS } from './network.js';
 import type { ScoredRecord } from './score.js';
 
@@ -23,7 +24,7 @@ export function alertsOf({ record, scores }: ScoredRecord, setting: ShockableSet
   const alerts: RaisedAlert[] = [];
   const engine = new AlarmEngine({
     sensor: record.record,
-    settings: onlyShockable(setting),
+    settings: onlyKinds({ 'ventricular-fibrillation': setting, 'ventricular-tachycardia': {} }),
     emit: ({ event, id, kind, raisedMs, onsetMs, endedMs }) => {
       if (event === 'new') {
         const name = kind === 'ventricular-fibrillation' ? 'vf' : 'vt';
@@ -47,22 +48,6 @@ export function alertsOf({ record, scores }: ScoredRecord, setting: ShockableSet
     engine.tick(tMs);
   }
   return alerts;
-}
-
-/** The defaults, with every other kind switched off. */
-function onlyShockable(setting: ShockableSetting): AlarmSettings {
-  const all = alarmSettingsSchema.parse({}) as unknown as Record<string, object>;
-  const settings = Object.fromEntries(
-    Object.entries(all).map(([name, section]) => [
-      name,
-      'enabled' in section ? { ...section, enabled: false } : section,
-    ]),
-  );
-  return {
-    ...settings,
-    'ventricular-fibrillation': { ...all['ventricular-fibrillation'], ...setting, enabled: true },
-    'ventricular-tachycardia': { ...all['ventricular-tachycardia'], enabled: true },
-  } as unknown as AlarmSettings;
 }
 
 export interface ShockableAlarmFigures {
