@@ -41,6 +41,12 @@ export function labCommand(): Command {
     .option('--out <dir>', 'where the model goes (.slothd/lab/<model>/float)')
     .option('--folds <n>', "folds by patient, if not the recipe's; 0 trains only the model itself", whole)
     .option('--seed <n>', 'seed of weights, sampling and augmentation', whole, 0)
+    .option(
+      '--seeds <n>',
+      'beat-ecg: seeds to cross-validate, from --seed on, to tell what is chance; the first is trained',
+      whole,
+      1,
+    )
     .option('--epochs <n>', "epochs, if not the recipe's", whole)
     .option('--resume', 'go on with a training of the same settings that was stopped or killed')
     .option(
@@ -67,6 +73,7 @@ export function labCommand(): Command {
       new Option('--schedule <name>', 'how the sparsity rises').choices(['PolynomialDecay', 'ConstantSparsity']),
     )
     .option('--layer <name=share>', 'sparsity of one layer; may be given again', layerShare)
+    .option('--levels <n>', 'beat-ecg: put weights on so many steps to either side of zero: compresses better', whole)
     .option(
       '--channels <share>',
       'take out this share of the channels of every layer that can lose some, then fine-tune',

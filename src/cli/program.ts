@@ -10,6 +10,8 @@ async function main(argv: readonly string[]): Promise<number> {
       'The faster sloth: heart sensors in over serial ports, health alerts out over MQTT. Not a medical device.',
     )
     .version(VERSION)
+    // `lab export --version` is a model's: options of the program stand before its verb.
+    .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError('(slothd --help lists the verbs; slothd VERB --help its options)');
   const wanted = argv.find((word) => !word.startsWith('-'));

@@ -22,7 +22,7 @@ async function dataOptions({ data }: DataOptions) {
 
 /** N, S or V of every beat of an ECG lead: trained on DS1 and svdb, tested on DS2. */
 export const beatEcg: LabModel = {
-  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, epochs, backend, classWeights, ...options }) {
+  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, seeds, epochs, backend, classWeights, ...options }) {
     await announceBackend(backend);
     const { BEAT_ECG_RECIPE, trainBeatEcg } = await load();
     const { mains, muscle, baseline } = options;
@@ -31,7 +31,16 @@ export const beatEcg: LabModel = {
     const { bar, onProgress } = reporter();
     const training = await trainBeatEcg({
       ...(await dataOptions(options)),
-      ...{ outFolder: out, folds, seed, backend, onProgress, resume: options.resume, patience: options.patience },
+      ...{
+        outFolder: out,
+        folds,
+        seed,
+        seeds,
+        backend,
+        onProgress,
+        resume: options.resume,
+        patience: options.patience,
+      },
       recipe: {
         ...(epochs && { epochs }),
         ...(classWeights && { classWeights }),
@@ -45,13 +54,13 @@ export const beatEcg: LabModel = {
 
   async prune({ from, out = workFolder(NAME, 'pruned'), backend, layer, channels, channelsOf, ...options }) {
     await announceBackend(backend);
-    const { sparsity, schedule, folds, resume } = options;
+    const { sparsity, schedule, levels, folds, resume } = options;
     const { pruneBeatEcg } = await load();
     const { bar, onProgress } = reporter();
     const training = await pruneBeatEcg({
       ...(await dataOptions(options)),
       ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
-      ...{ sparsity, schedule, layers: layer, channels: channels ?? channelsOf, folds, resume },
+      ...{ sparsity, schedule, levels, layers: layer, channels: channels ?? channelsOf, folds, resume },
     });
     bar.end();
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);

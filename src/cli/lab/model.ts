@@ -15,6 +15,7 @@ export interface TrainArguments extends DataOptions {
   readonly out?: string;
   readonly folds?: number;
   readonly seed: number;
+  readonly seeds?: number;
   readonly epochs?: number;
   readonly backend: 'auto';
   readonly resume?: boolean;
@@ -34,6 +35,8 @@ export interface PruneArguments extends DataOptions {
   readonly schedule?: 'PolynomialDecay' | 'ConstantSparsity';
   /** Sparsity of single layers. */
   readonly layer?: Readonly<Record<string, number>>;
+  /** Steps to either side of zero that the weights are put on. */
+  readonly levels?: number;
   readonly channels?: number;
   readonly channelsOf?: Readonly<Record<string, number>>;
   readonly folds?: number;

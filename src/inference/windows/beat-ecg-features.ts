@@ -15,6 +15,7 @@ import { P_WAVE_FEATURES, PWave } from './p-wave.js';
 import { RhythmContext } from './rhythm-context.js';
 import { RHYTHM_FEATURES } from './rhythm-rr-features.js';
 import { RrHistory } from './rr-history.js';
+import { SinusBeat } from './sinus-beat.js';
 
 /**
  * The features of a beat, in the order in which the model takes them. All are ratios, correlations or shares: none
@@ -94,6 +95,20 @@ export const BEAT_ECG_FEATURES = [
   ...P_WAVE_FEATURES,
   // What the rhythm model asks of the last 60 intervals.
   ...RHYTHM_FEATURES.map((name) => `rhythm_${name}` as const),
+  // Against the longest intervals, near and far: where ectopic beats are the most, only these are the sinus node's.
+  'rr_prev_q90_64',
+  'rr_next_q90_64',
+  'rr_last_q90_64',
+  'rr_spread_64',
+  'rr_short_share64',
+  'rr_since_long',
+  'rr_prev_high',
+  'rr_next_high',
+  'rr_last_high',
+  'sinus_p_correlation',
+  'sinus_p_residual',
+  'sinus_p_amplitude',
+  'sinus_qrs_correlation',
 ] as const;
 
 export const BEAT_ECG_FEATURE_COUNT = BEAT_ECG_FEATURES.length;
@@ -108,6 +123,10 @@ export const RR_NEXT_CAP_MS = 2500;
 const LOG_RATIO_LIMIT = 1.5;
 const FEATURE_LIMIT = 8;
 const EARLY = -0.1;
+/** Shares of the long intervals: shorter than the first is short, longer than the second is long. */
+const SHORT = 0.87;
+const LONG = 0.93;
+const HELD = 1 - 1 / 3000;
 /** Weight of the newest beat in running means. */
 const FOLLOW = 1 / 32;
 /** Deviations smaller than this (ms) are not told apart: it is the resolution of R marks. */
@@ -118,6 +137,7 @@ export class BeatEcgFeatures {
   private readonly history = new RrHistory();
   private readonly context = new RhythmContext();
   private readonly pWave = new PWave();
+  private readonly sinus = new SinusBeat();
   private readonly putBound = (value: number) => this.put(value);
   private readonly trial: Comparison = newComparison();
   private readonly lastWide = newWideWindow();
@@ -130,6 +150,9 @@ export class BeatEcgFeatures {
   private meanPCorrelation = 0;
   private meanSimilarity = 1;
   private beats = 0;
+  private beatsSinceLong = 0;
+  /** The usual interval at its longest, in ms, forgotten by half in some 2000 beats. */
+  private heldMs = 0;
   private out: Float32Array = new Float32Array(0);
   private next = 0;
 
@@ -165,8 +188,13 @@ export class BeatEcgFeatures {
     const zero = WIDE_R + templates.dominantLag;
     this.pWave.write(wide, zero, own ? own.template : null, this.putBound);
     for (const value of this.context.features) this.put(value);
+    this.longest(prev, after);
+    // A tachycardia that lasts becomes what is usual; what was usual before it is not forgotten.
+    this.heldMs = Math.max(long, this.heldMs * HELD);
+    this.sinus.write(wide, zero, this.putBound);
 
     if (own === null || templates.kind === own) this.pWave.learn(wide, zero, logRatio(prev, long));
+    this.sinus.learn(wide, zero, logRatio(prev, this.heldMs));
     templates.learn(wide, prematurity, logRatio(after, median10), rrPrevMs);
     const weight = Math.max(1 / (this.beats + 1), FOLLOW);
     this.meanNearest += weight * (nearest - this.meanNearest);
@@ -203,6 +231,24 @@ export class BeatEcgFeatures {
     this.put(Math.log((history.meanChange(1, 10) + RR_FLOOR_MS) / mean10));
     this.put(Math.log(nearest + 0.005));
     for (let back = 0; back < 6; back++) this.put(logRatio(history.ago(back, mean10), mean10));
+  }
+
+  /** Intervals against the long ones of the last 64 beats, and of the last few hundred. */
+  private longest(prev: number, after: number): void {
+    const { history } = this;
+    const last = history.ago(0, prev);
+    const near = history.quantile(0.9, 64, prev);
+    this.put(logRatio(prev, near));
+    this.put(logRatio(after, near));
+    this.put(logRatio(last, near));
+    this.put(logRatio(near, history.quantile(0.1, 64, prev)));
+    this.put(history.rank(SHORT * near, 64));
+    this.beatsSinceLong = prev > LONG * near ? 0 : this.beatsSinceLong + 1;
+    this.put(Math.log1p(this.beatsSinceLong) / 4);
+    const far = history.highMs || prev;
+    this.put(logRatio(prev, far));
+    this.put(logRatio(after, far));
+    this.put(logRatio(last, far));
   }
 
   /** @returns the P wave's correlation with the own one */

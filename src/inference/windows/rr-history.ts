@@ -1,5 +1,7 @@
 /** RR intervals kept: the longest look back any feature takes. */
 export const RR_KEPT = 64;
+/** How far a beat moves the running quantile, as a share of it. */
+const HIGH_STEP = 0.02;
 
 /** The last RR intervals of a stream, newest first, and what the features ask of them. All in ms. */
 export class RrHistory {
@@ -7,6 +9,7 @@ export class RrHistory {
   private readonly scratch = new Float64Array(RR_KEPT);
   private pushed = 0;
   private slow = 0;
+  private high = 0;
 
   get count(): number {
     return Math.min(this.pushed, RR_KEPT);
@@ -17,7 +20,15 @@ export class RrHistory {
     return this.slow;
   }
 
+  /** The interval that one in ten of the last few hundred exceeds; 0 where nothing came yet. */
+  get highMs(): number {
+    return this.high;
+  }
+
   push(rrMs: number): void {
+    // A step up nine times as long as one down: it rests where one interval in ten is longer.
+    const step = Math.max(HIGH_STEP, 0.5 / (this.pushed + 1));
+    this.high = this.pushed === 0 ? rrMs : this.high * (rrMs > this.high ? 1 + 0.9 * step : 1 - 0.1 * step);
     this.ring[this.pushed % RR_KEPT] = rrMs;
     this.pushed++;
     this.slow += (rrMs - this.slow) * Math.max(1 / this.pushed, 1 / 350);

@@ -6,6 +6,9 @@ import { BEAT_ECG_INPUT_SHAPES, BeatEcgWindows } from '../../inference/windows/b
 import { LabError } from '../error.js';
 import { type Annotation, aamiClass, isBeatSymbol, readAnnotations, readRecord } from '../wfdb/index.js';
 
+/** Which of a recording's two leads: the one that is judged, or the other. */
+export type RecordLead = 'first' | 'other';
+
 /** Every beat of one record as the model will see it, with its reference class. */
 export interface BeatRecord {
   readonly database: string;
@@ -31,15 +34,22 @@ export const FEATURE_COUNT = featureCount;
  * Reads a record and runs it, with its reference beats, through the daemon's own windows.
  * @param folder of the database, holding `<record>.hea .dat .atr`
  * @param cacheFolder where the result is kept between runs; null keeps nothing
+ * @param lead an `other` one that is not there has no beats
  */
-export async function loadBeatRecord(folder: string, record: string, cacheFolder: string | null): Promise<BeatRecord> {
+export async function loadBeatRecord(
+  folder: string,
+  record: string,
+  cacheFolder: string | null,
+  lead: RecordLead = 'first',
+): Promise<BeatRecord> {
   const database = folder.split('/').at(-1)!;
-  const cacheFile = cacheFolder && join(cacheFolder, `${database}-${record}-${codeFingerprint()}.beats`);
+  const suffix = lead === 'first' ? '' : '-other-lead';
+  const cacheFile = cacheFolder && join(cacheFolder, `${database}-${record}${suffix}-${codeFingerprint()}.beats`);
   if (cacheFile) {
     const cached = await readFile(cacheFile).catch(() => null);
     if (cached) return unpack(database, record, cached);
   }
-  const made = await makeBeatRecord(folder, database, record);
+  const made = await makeBeatRecord(folder, database, record, lead);
   if (cacheFile && cacheFolder) {
     await mkdir(cacheFolder, { recursive: true });
     await writeFile(`${cacheFile}.new`, pack(made));
@@ -48,10 +58,21 @@ export async function loadBeatRecord(folder: string, record: string, cacheFolder
   return made;
 }
 
-async function makeBeatRecord(folder: string, database: string, record: string): Promise<BeatRecord> {
+/** What there is of a lead that a record does not have. */
+const NO_BEATS = {
+  count: 0,
+  windows: new Float32Array(0),
+  features: new Float32Array(0),
+  classes: new Uint8Array(0),
+  inAf: new Uint8Array(0),
+};
+
+async function makeBeatRecord(folder: string, database: string, record: string, lead: RecordLead): Promise<BeatRecord> {
   const { signals, rateHz, name } = await readRecord(join(folder, record));
   // Signal 0 as everyone does; record 114 has its leads the other way round, MLII second.
-  const signal = signals[database === 'mitdb' && name === '114' ? 1 : 0];
+  const first = database === 'mitdb' && name === '114' ? 1 : 0;
+  const signal = signals[lead === 'other' ? 1 - first : first];
+  if (!signal && lead === 'other') return { database, record, ...NO_BEATS };
   if (!signal) throw new LabError(`${folder}/${record} has no signal`);
   const annotations = await readAnnotations(join(folder, `${record}.atr`));
   const beats = annotations.filter(({ symbol }) => isBeatSymbol(symbol));

@@ -13,6 +13,10 @@ export interface PruningWish {
   readonly schedule?: (typeof SCHEDULES)[number];
   /** Shares of single layers, by name: 0 leaves one alone. */
   readonly layers?: Readonly<Record<string, number>>;
+  /** Weights on so many steps to either side of zero, by output channel: fewer values make a file that compresses better. */
+  readonly levels?: number;
+  /** Share of the unpruned network's own answers in what is learnt meanwhile; none unless told. */
+  readonly teacher?: number;
 }
 
 /** When, within a training, the masks are renewed: shares of its steps. */

@@ -72,12 +72,12 @@ function keepZeros({ name, values, decays }: Parameter, zeros: ReadonlyMap<strin
 }
 
 /** A kernel as its int8 form stands for it: one scale for each output channel, the last axis. */
-export function rounded(values: Float32Array, shape: readonly number[]): Float32Array {
+export function rounded(values: Float32Array, shape: readonly number[], limit = WEIGHT_LIMIT): Float32Array {
   const channels = shape.at(-1)!;
   const most = new Float32Array(channels);
   for (let i = 0; i < values.length; i++) most[i % channels] = Math.max(most[i % channels]!, Math.abs(values[i]!));
   return values.map((value, i) => {
-    const scale = most[i % channels]! / WEIGHT_LIMIT;
+    const scale = most[i % channels]! / limit;
     return scale > 0 ? Math.round(value / scale) * scale : 0;
   });
 }

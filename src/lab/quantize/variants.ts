@@ -23,6 +23,8 @@ export interface WriteVariantsOptions {
   readonly awareEpochs?: number;
   readonly method?: CalibrationMethod;
   readonly percentile?: number;
+  /** Significant bits of the int8 file's scales, where it is to compress well. */
+  readonly scaleBits?: number;
   /** Layers that cost too much stay float: chosen on validation patients. */
   readonly within?: WithinLoss;
   onStage?(stage: 'calibrating' | 'quantizing' | 'writing' | 'done', done: number, of: number): void;
@@ -61,7 +63,7 @@ export interface Quantization {
 
 /** Writes a float model as ONNX in float32, float16, int8 (static QDQ) and int8 weights, with a word on how. */
 export async function writeVariants(fp32: OnnxModel, options: WriteVariantsOptions): Promise<Quantization> {
-  const { outFolder, method = 'Percentile', percentile = 99.999, onStage } = options;
+  const { outFolder, method = 'Percentile', percentile = 99.999, scaleBits, onStage } = options;
   onStage?.('calibrating', 1, 4);
   const calibration = await calibrate(fp32, options.items);
   onStage?.('quantizing', 2, 4);
@@ -71,7 +73,7 @@ export async function writeVariants(fp32: OnnxModel, options: WriteVariantsOptio
   const models: Record<string, OnnxModel> = {
     fp32,
     fp16: quantizeFloat16(fp32),
-    int8: aware?.model ?? quantizeStatic(fp32, ranges),
+    int8: aware?.model ?? quantizeStatic(fp32, ranges, scaleBits === undefined ? {} : { scaleBits }),
     'int8-weights': quantizeDynamic(fp32),
   };
   onStage?.('writing', 3, 4);

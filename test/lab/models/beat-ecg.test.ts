@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { INTERVAL_FEATURES } from '../../../src/inference/windows/beat-ecg-features.js';
 import { openBackend } from '../../../src/lab/backend.js';
@@ -12,6 +12,7 @@ import { loadTraining, saveTraining } from '../../../src/lab/models/beat-ecg/bun
 import { crossValidate } from '../../../src/lab/models/beat-ecg/cross-validate.js';
 import { featureConstants, patientFolds, standardised } from '../../../src/lab/models/beat-ecg/data.js';
 import { chooseOffsets, composite, matrixOf, NO_OFFSETS } from '../../../src/lab/models/beat-ecg/decide.js';
+import { imitated, taught } from '../../../src/lab/models/beat-ecg/distil.js';
 import { type Fitted, fitNetwork, fitPruned, score } from '../../../src/lab/models/beat-ecg/fit.js';
 import { IntervalSampler } from '../../../src/lab/models/beat-ecg/interval-sampling.js';
 import { BEAT_ECG_RECIPE } from '../../../src/lab/models/beat-ecg/recipe.js';
@@ -116,6 +117,33 @@ describe('the branch of the intervals', () => {
       const row = kernel.slice(i * units, (i + 1) * units);
       expect(row.every((weight) => weight === 0)).toBe(!INTERVAL_FEATURES.includes(i));
     }
+  });
+
+  it('is pruned on those recordings where that is wished, and still gives the rest what it gave', async () => {
+    await openBackend('wasm');
+    const short = {
+      ...recipe,
+      epochs: 1,
+      stepsPerEpoch: 2,
+      intervals: { ...recipe.intervals, epochs: 6, stepsPerEpoch: 20, peakLearningRate: 3e-3 },
+    };
+    const one = await fitNetwork(train, short, 0, undefined, { intervals: long });
+    const layer = one.model.getLayer('intervals');
+    const before = [...layer.getWeights()[0]!.dataSync()];
+    const wish = { sparsity: 0.5, layers: { intervals: 0.8 }, levels: 8, teacher: 0.7 };
+    await fitPruned(one, train, short, 0, wish, undefined, { intervals: long });
+    const after = [...layer.getWeights()[0]!.dataSync()];
+    const zeros = (values: number[]) => values.filter((value) => value === 0).length / values.length;
+    expect(zeros(before)).toBeLessThan(0.6);
+    expect(zeros(after)).toBeGreaterThanOrEqual(0.799);
+    expect(layer.trainable).toBe(false);
+    const units = layer.getWeights()[0]!.shape[1]!;
+    const column = (unit: number) => after.filter((value, i) => i % units === unit && value !== 0).map(Math.abs);
+    for (let unit = 0; unit < units; unit++) expect(new Set(column(unit)).size).toBeLessThanOrEqual(8);
+    // Left alone where nothing is wished of it.
+    const other = await fitNetwork(train, short, 0, undefined, { intervals: long });
+    await fitPruned(other, train, short, 0, { sparsity: 0.5 }, undefined, { intervals: long });
+    expect([...other.model.getLayer('intervals').getWeights()[0]!.dataSync()]).toEqual(before);
   });
 
   it('draws beats of both kinds of recording, every feature but the intervals nought', () => {
@@ -247,12 +275,22 @@ describe('what beat-ecg is trained on', () => {
     expect(() => sampler({ muscle: 0.2 })).toThrow(/asks for recorded noise/);
   });
 
+  it('a teacher has its share of the targets', () => {
+    const input = tf.input({ shape: [2] });
+    const teacher = tf.model({ inputs: input, outputs: input });
+    const next = () => ({ inputs: [Float32Array.of(0, Math.log(3))], targets: Float32Array.of(1, 0), size: 1 });
+    const [first, second] = taught(next, teacher, 0.4)().targets;
+    expect(first).toBeCloseTo(0.6 + 0.4 * 0.25, 5);
+    expect(second).toBeCloseTo(0.4 * 0.75, 5);
+    expect([...imitated(next, teacher)().targets]).toEqual([...next().inputs[0]!]);
+  });
+
   it('offsets move the decision where validation says so', () => {
     const record = unseen[0]!;
     // A model that knows the truth but is too shy to say S.
     const logits = new Float32Array(3 * record.count);
     record.classes.forEach((truth, beat) => {
-      logits[3 * beat] = truth === 1 ? 0.6 : 0.1;
+      logits[3 * beat] = truth === 1 ? 0.6 : 1.2;
       if (truth === 1) logits[3 * beat + 1] = 0.2;
       if (truth === 2) logits[3 * beat + 2] = 2;
     });
@@ -260,5 +298,8 @@ describe('what beat-ecg is trained on', () => {
     expect(matrixOf(scored[0]!, NO_OFFSETS)[1]![1]).toBe(0);
     const offsets = chooseOffsets(scored);
     expect(matrixOf(scored[0]!, offsets)[1]![1]).toBe(record.classes.filter((truth) => truth === 1).length);
+    // But not where that would call many N beats S.
+    const costly = logits.map((value, i) => (i % 3 === 0 && record.classes[(i - (i % 3)) / 3] === 0 ? 0.1 : value));
+    expect(chooseOffsets([{ record, logits: costly }])[1]).toBeLessThan(0.1);
   });
 });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import * as ort from 'onnxruntime-node';
@@ -119,7 +120,7 @@ describe('dynamic-range int8', () => {
 describe('static int8', () => {
   it('is fused into integer kernels from the first convolution to the last dense layer, and agrees with float', async () => {
     const ranges = (await calibrate(float, items(0, 256))).ranges();
-    for (const options of [{}, { reduceRange: false }, { perChannel: false }]) {
+    for (const options of [{}, { reduceRange: false }, { perChannel: false }, { scaleBits: 8 }]) {
       const int8 = quantizeStatic(float, ranges, options);
       const ops = await optimizedOps(int8);
       expect(ops.filter((op) => op === 'QLinearConv')).toHaveLength(3);
@@ -132,6 +133,22 @@ describe('static int8', () => {
       expect(agreement).toBeGreaterThanOrEqual(0.97);
       expect(error).toBeLessThan(0.06);
     }
+  });
+
+  it('keeps as many bits of its scales as it is told, which makes a smaller file when compressed', async () => {
+    const ranges = (await calibrate(float, items(0, 256))).ranges();
+    const short = quantizeStatic(float, ranges, { scaleBits: 8 });
+    const bits = new Uint32Array(1);
+    for (const { type, data, dims } of short.graph.initializers.values()) {
+      if (type !== 'float32') continue;
+      for (const scale of data as Float32Array) {
+        new Float32Array(bits.buffer)[0] = scale;
+        // A bias has the product of a weight's scale (8 bits) and an activation's (4).
+        expect(bits[0]! % 2 ** (dims.length === 0 ? 20 : 12)).toBe(0);
+      }
+    }
+    const gzipped = (model: OnnxModel) => gzipSync(encodeModel(model)).length;
+    expect(gzipped(short)).toBeLessThan(gzipped(quantizeStatic(float, ranges)) - 300);
   });
 
   it('answers the same fused and unfused: its 7-bit weights overflow no kernel', async () => {

@@ -24,6 +24,12 @@ export interface BeatEcgTraining {
   readonly validation: unknown;
 }
 
+/** Cross-validated figures of one of several seeds, by name: part of `validation`. */
+export interface SeedFigures {
+  readonly seed: number;
+  readonly figures: Readonly<Record<string, number>>;
+}
+
 const FILE = 'training.json';
 
 export async function saveTraining(folder: string, fitted: Fitted, training: BeatEcgTraining): Promise<void> {

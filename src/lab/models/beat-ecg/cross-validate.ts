@@ -4,7 +4,7 @@ import type { PruningWish } from '../../prune/plan.js';
 import type { PhaseHistory } from '../../train/history.js';
 import type { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
-import { patientFolds } from './data.js';
+import { ofSamePeople, patientFolds } from './data.js';
 import type { ScoredRecord } from './decide.js';
 import { fitNetwork, fitPruned, score } from './fit.js';
 import type { IntervalRecord } from './interval-sampling.js';
@@ -13,6 +13,8 @@ import { BEAT_ECG_PRUNING, type BeatEcgRecipe } from './recipe.js';
 
 export interface CrossValidationOptions {
   readonly records: readonly BeatRecord[];
+  /** Other leads of the same people, to train on; nobody is judged on them. */
+  readonly otherLeads?: readonly BeatRecord[];
   /** Long recordings without a signal: no patient of the folds is among them. */
   readonly intervals?: readonly IntervalRecord[];
   /** Folder in which the folds' float models are kept, and looked for first: pruning goes on from what training left. */
@@ -38,14 +40,27 @@ export interface CrossValidated {
 
 /** Trains once per fold on the other folds' patients. */
 export async function crossValidate(options: CrossValidationOptions): Promise<CrossValidated> {
-  const { records, intervals, noise, recipe, seed, folds, foldsFolder, pruning, checkpoints, patience, onEpoch } =
-    options;
+  const {
+    records,
+    otherLeads = [],
+    intervals,
+    noise,
+    recipe,
+    seed,
+    folds,
+    foldsFolder,
+    pruning,
+    checkpoints,
+    patience,
+    onEpoch,
+  } = options;
   const foldOf = patientFolds(records, folds);
   const float: ScoredRecord[] = [];
   const pruned: ScoredRecord[] = [];
   const history: PhaseHistory[] = [];
   for (let fold = 0; fold < folds; fold++) {
     const train = records.filter((_, i) => foldOf[i] !== fold);
+    const trainedOn = [...train, ...ofSamePeople(otherLeads, train)];
     const test = records.filter((_, i) => foldOf[i] === fold);
     const control = (phase: string) => ({
       validateOn: test,
@@ -54,26 +69,29 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
       ...(noise && { noise }),
     });
     const report = (epoch: EpochReport) => onEpoch?.(fold, epoch);
-    const name = `fold ${fold + 1}`;
+    const name = `seed ${seed}, fold ${fold + 1}`;
     const key = { seed, recipe, folds, fold, patience, intervals: intervals?.length ?? 0, records: train.map(idOf) };
     const kept = (what: string, of: object) => (foldsFolder ? keptFold(foldsFolder, what, of) : null);
     let fitted = await kept(`${fold + 1}`, key);
     if (!fitted) {
-      fitted = await fitNetwork(train, recipe, seed, report, { ...control(`fold-${fold + 1}`), intervals });
+      fitted = await fitNetwork(trainedOn, recipe, seed, report, {
+        ...control(`seed-${seed}-fold-${fold + 1}`),
+        intervals,
+      });
       if (foldsFolder) await keepFold(foldsFolder, `${fold + 1}`, key, fitted);
       history.push({ phase: name, epochs: fitted.history ?? [] });
     }
     float.push(...score(fitted, test));
     if (pruning) {
-      const { sparsity, schedule = 'PolynomialDecay', layers = {} } = pruning;
-      const prunedKey = { ...key, pruning: { sparsity, schedule, layers, ...BEAT_ECG_PRUNING } };
+      const { sparsity, schedule = 'PolynomialDecay', layers = {}, levels = null, teacher = 0 } = pruning;
+      const prunedKey = { ...key, pruning: { sparsity, schedule, layers, levels, teacher, ...BEAT_ECG_PRUNING } };
       const prunedBefore = await kept(`${fold + 1}-pruned`, prunedKey);
       if (prunedBefore) {
         fitted.model.dispose();
         fitted = prunedBefore;
       } else {
-        const { patience: _, ...controls } = control(`fold-${fold + 1}-pruned`);
-        const epochs = await fitPruned(fitted, train, recipe, seed, pruning, report, controls);
+        const { patience: _, ...controls } = control(`seed-${seed}-fold-${fold + 1}-pruned`);
+        const epochs = await fitPruned(fitted, trainedOn, recipe, seed, pruning, report, { ...controls, intervals });
         history.push({ phase: `${name}, pruning`, epochs });
         if (foldsFolder) await keepFold(foldsFolder, `${fold + 1}-pruned`, prunedKey, fitted);
       }

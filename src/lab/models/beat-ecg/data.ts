@@ -30,6 +30,28 @@ export async function loadTrainingRecords(options: BeatEcgDataOptions): Promise<
   return loadAll([...MITDB_DS1.map((record): [string, string] => ['mitdb', record]), ...svdb], options);
 }
 
+/**
+ * The other lead of the same people: trained on, for other places of the electrodes, and never judged on.
+ * @param of records that may be trained on; those with one lead have no other
+ */
+export async function loadOtherLeads(
+  of: readonly BeatRecord[],
+  { dataFolder, cacheFolder, onProgress }: BeatEcgDataOptions,
+): Promise<BeatRecord[]> {
+  const leads: BeatRecord[] = [];
+  for (const [i, { database, record }] of of.entries()) {
+    leads.push(await loadBeatRecord(join(dataFolder, database), record, cacheFolder, 'other'));
+    onProgress?.(i + 1, of.length, `${database}/${record}, other lead`);
+  }
+  return leads.filter(({ count }) => count > 0);
+}
+
+/** Those of `others` whose people are among `records`. */
+export function ofSamePeople(others: readonly BeatRecord[], records: readonly BeatRecord[]): BeatRecord[] {
+  const people = new Set(records.map(({ database, record }) => `${database}/${record}`));
+  return others.filter(({ database, record }) => people.has(`${database}/${record}`));
+}
+
 /** ltafdb and nsr2db, as far as they are present: beats without a signal, for the branch that sees intervals alone. */
 export async function loadIntervalRecords(options: BeatEcgDataOptions): Promise<IntervalRecord[]> {
   const records: IntervalRecord[] = [];

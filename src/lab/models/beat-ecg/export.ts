@@ -84,7 +84,7 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
     evaluationItems: () => testSet.items,
     evaluate: testSet.figures,
     primaryMetric: 'accuracy',
-    judgedOn: { items: () => judged.items, metric: (got) => shareRight(got, judged.truth) },
+    judgedOn: { items: () => judged.items, metric: (got) => shareRight(got, judged.truth), againstOwnFloat: true },
     gate: options.minAgreement ? { minAgreement: options.minAgreement } : {},
     about: cardText({ quantization, float: training, pruned, prunedIsWorse, notes: options.notes ?? '' }),
   });

@@ -1,7 +1,9 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
 import type { RecordedNoise } from '../../augment/recorded-noise.js';
 import { type BeatRecord, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
+import { pruneChannels } from '../../prune/channel.js';
+import { coarse } from '../../prune/coarse.js';
 import { type PruningWish, plannedPruner } from '../../prune/plan.js';
 import { quantizationAware } from '../../quantize/index.js';
 import type { CheckpointOptions } from '../../train/keeper.js';
@@ -16,8 +18,10 @@ import {
 import { seedDropout } from '../../train/seeded-dropout.js';
 import { featureConstants, standardised } from './data.js';
 import type { ScoredRecord } from './decide.js';
+import { taught } from './distil.js';
+import { fitPrunedIntervals, intervalLayersOf } from './interval-pruning.js';
 import { type IntervalRecord, IntervalSampler } from './interval-sampling.js';
-import { beatEcgNetwork, INTERVAL_LAYERS, LABELS } from './network.js';
+import { beatEcgNetwork, INTERVAL_LAYERS, LABELS, OUTPUT_NAME } from './network.js';
 import { BEAT_ECG_AWARE_RATE, BEAT_ECG_PRUNING, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { BeatSampler } from './sampling.js';
 
@@ -34,7 +38,7 @@ export interface FitControl {
   readonly validateOn?: readonly BeatRecord[];
   readonly patience?: number;
   readonly checkpoint?: CheckpointOptions;
-  /** Long recordings without a signal, on which the branch of the intervals is trained first; it then stays as it is. */
+  /** Long recordings without a signal, on which the branch of the intervals is trained, or pruned, first; it then stays as it is. */
   readonly intervals?: readonly IntervalRecord[];
   /** Recorded noise, where the recipe asks for it: see `noiseOf`. */
   readonly noise?: RecordedNoise;
@@ -71,11 +75,12 @@ export async function fitNetwork(
 }
 
 /**
- * Prunes a trained network while training it on. Changes the model in place. A branch of the intervals that was trained on
- * other people stays as it is: trained on with these few patients it forgets what an early beat in fibrillation is worth.
+ * Prunes a trained network while training it on, with itself as it was for a teacher where that is wished. Changes the model
+ * in place. A branch of the intervals that was trained on other people is pruned on those people where its layers are wished
+ * sparse, and else stays as it is: trained on with these few patients it forgets what an early beat in fibrillation is worth.
  */
 export async function fitPruned(
-  { model, preprocessing }: Fitted,
+  fitted: Fitted,
   records: readonly BeatRecord[],
   recipe: BeatEcgRecipe,
   seed: number,
@@ -83,18 +88,41 @@ export async function fitPruned(
   onEpoch?: OnEpoch,
   control: FitControl = {},
 ): Promise<readonly EpochReport[]> {
+  const { model, preprocessing } = fitted;
   const { epochs, peakLearningRate } = BEAT_ECG_PRUNING;
-  const sampler = new BeatSampler(standardised(records, preprocessing), recipe, seed + 7919, control.noise);
+  const ready = standardised(records, preprocessing);
+  const { model: teacher } = await pruneChannels(tf, model, { sparsity: 0 });
+  const { intervals = [] } = control;
+  const { ofIntervals, others } = intervals.length > 0 ? intervalLayersOf(wish) : { ofIntervals: null, others: wish };
+  if (ofIntervals) {
+    await fitPrunedIntervals(model, teacher, ofIntervals, {
+      ...{ sampler: new IntervalSampler(intervals, ready, preprocessing, recipe, seed + 7919), recipe },
+      checkpoint: control.checkpoint,
+    });
+  }
+  const sampler = new BeatSampler(ready, recipe, seed + 7919, control.noise);
   const names = model.trainableWeights.map((weight) => weight.originalName);
-  const pruner = plannedPruner(wish, BEAT_ECG_PRUNING, epochs * recipe.stepsPerEpoch, names);
+  const steps = epochs * recipe.stepsPerEpoch;
+  const pruner = plannedPruner(others, BEAT_ECG_PRUNING, steps, names);
+  const levels =
+    wish.levels === undefined
+      ? null
+      : coarse(model, wish.levels, { from: BEAT_ECG_PRUNING.end * steps, except: [OUTPUT_NAME] });
   const settings = { ...recipe, epochs, peakLearningRate };
   seedDropout(model, seed);
-  const { history } = await trainModel(model, () => sampler.next(), settings, {
+  const next = wish.teacher ? taught(() => sampler.next(), teacher, wish.teacher) : () => sampler.next();
+  const { history } = await trainModel(model, next, settings, {
     onEpoch,
-    onStep: (step, weights) => pruner.step(step, weights),
+    onStep(step, weights) {
+      pruner.step(step, weights);
+      levels?.onStep(step);
+    },
+    ...(levels && { forwardWeights: levels.forwardWeights }),
     ...watching(control, preprocessing),
     states: [sampler, pruner],
   });
+  levels?.settle();
+  teacher.dispose();
   return history;
 }
 

@@ -4,9 +4,9 @@ import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.j
 import { loadModel, saveModel } from '../../train/model-files.js';
 import type { Fitted } from './fit.js';
 
-/** Where a training keeps the models of its folds. */
-export function foldsFolder(modelFolder: string): string {
-  return join(modelFolder, 'folds');
+/** Where a training keeps the models of one seed's folds. */
+export function foldsFolder(modelFolder: string, seed: number): string {
+  return join(modelFolder, 'folds', `seed-${seed}`);
 }
 
 /**

@@ -10,11 +10,11 @@ import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
 import { type BeatEcgTraining, loadTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords, noiseOf } from './data.js';
+import { type BeatEcgDataOptions, loadIntervalRecords, loadOtherLeads, loadTrainingRecords, noiseOf } from './data.js';
 import { chooseOffsets } from './decide.js';
 import { fitPruned, fitTuned } from './fit.js';
 import { foldsFolder } from './kept-folds.js';
-import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
+import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TEACHER, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
 import { DEFAULT_FOLDS, names, validationOf } from './train.js';
 
 export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
@@ -24,8 +24,10 @@ export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
   /** Share of each kernel's weights that become zero: 0.8 unless told, 0 where only channels go. */
   readonly sparsity?: number;
   readonly schedule?: PruningWish['schedule'];
-  /** Sparsity of single layers. */
+  /** Sparsity of single layers; those of the interval branch are left alone unless told. */
   readonly layers?: PruningWish['layers'];
+  /** Steps to either side of zero that weights are put on; as they come unless told. */
+  readonly levels?: number;
   /** Share of channels and units to take out before: of every layer that can lose some, or by layer. */
   readonly channels?: number | Readonly<Record<string, number>>;
   /** Go on with a pruning of the same settings that was stopped. */
@@ -38,12 +40,18 @@ export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
 
 /** Prunes a trained beat-ecg while training it on, with its own offsets, and saves it beside. DS2 is never read. */
 export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEcgTraining> {
-  const { modelFolder, outFolder, channels, schedule, layers, resume = false, onProgress } = options;
+  const { modelFolder, outFolder, channels, schedule, layers, levels, resume = false, onProgress } = options;
   const sparsity = options.sparsity ?? (channels === undefined ? 0.8 : 0);
   const folds = options.folds ?? (channels === undefined ? DEFAULT_FOLDS : 0);
   if (channels !== undefined && folds > 0)
     throw new LabError('offsets of a model that loses channels are not cross-validated: use --folds 0');
-  const wish = { sparsity, ...(schedule && { schedule }), ...(layers && { layers }) };
+  const wish = {
+    sparsity,
+    teacher: BEAT_ECG_TEACHER,
+    ...(schedule && { schedule }),
+    ...(layers && { layers }),
+    ...(levels && { levels }),
+  };
   const { description } = await openBackend(options.backend ?? 'auto');
   const loaded = await loadTraining(modelFolder);
   const { training } = loaded;
@@ -55,6 +63,8 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
 
+  const otherLeads = await loadOtherLeads(recipe.otherLeads ? records : [], { ...options, onProgress: undefined });
+  const trainedOn = [...records, ...otherLeads];
   const noise = await noiseOf(recipe, options.dataFolder);
   const checkpoints = new Checkpoints(outFolder, resume, {
     seed,
@@ -71,20 +81,24 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
   const tuningEpochs = channels === undefined ? 0 : BEAT_ECG_TUNING.epochs;
   const of = folds * foldEpochs + tuningEpochs + (prunes ? BEAT_ECG_PRUNING.epochs : 0);
   let { logitOffsets, validation } = training;
+  // A network that never saw them has no branch to keep.
+  const intervals = training.intervalsOf?.length
+    ? await loadIntervalRecords({ ...options, onProgress: undefined })
+    : [];
   if (folds > 0) {
-    const intervals = await loadIntervalRecords({ ...options, onProgress: undefined });
     let done = 0;
     const onEpoch = (fold: number, epoch: EpochReport) =>
       onProgress?.({ stage: `fold ${fold + 1} of ${folds}`, done: ++done, of, epoch });
     const { pruned, history: ofFolds } = await crossValidate({
       ...{
         records,
+        otherLeads,
         intervals,
         noise,
         recipe,
         seed,
         folds,
-        foldsFolder: foldsFolder(modelFolder),
+        foldsFolder: foldsFolder(modelFolder, seed),
         pruning: wish,
         checkpoints,
         onEpoch,
@@ -104,13 +118,14 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     fitted = { ...fitted, model: smaller.model };
     channelsLeft = smaller.layers;
     const tuning = { checkpoint: checkpoints.of('channels'), ...(noise && { noise }) };
-    const epochs = await fitTuned(fitted, records, recipe, seed, report('fine-tuning', 0), tuning);
+    const epochs = await fitTuned(fitted, trainedOn, recipe, seed, report('fine-tuning', 0), tuning);
     history.push({ phase: 'fine-tuning after channels were taken out', epochs });
   }
   if (prunes) {
     const onEpoch = report('all patients', folds * foldEpochs + tuningEpochs);
-    const epochs = await fitPruned(fitted, records, recipe, seed, wish, onEpoch, {
+    const epochs = await fitPruned(fitted, trainedOn, recipe, seed, wish, onEpoch, {
       checkpoint: checkpoints.of('model'),
+      intervals,
       ...(noise && { noise }),
     });
     history.push({ phase: 'pruning', epochs });

@@ -8,6 +8,7 @@ import { loadTraining } from './bundle.js';
 import {
   type BeatEcgDataOptions,
   loadIntervalRecords,
+  loadOtherLeads,
   loadTrainingRecords,
   noiseOf,
   patientFolds,
@@ -46,7 +47,9 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
   const noise = await noiseOf(recipe, options.dataFolder);
   const control = noise ? { noise } : {};
   const foldOf = patientFolds(records, DEFAULT_FOLDS);
-  const train = records.filter((_, i) => foldOf[i] !== 0);
+  const people = records.filter((_, i) => foldOf[i] !== 0);
+  const leadsOf = recipe.otherLeads ? people : [];
+  const train = [...people, ...(await loadOtherLeads(leadsOf, { ...options, onProgress: undefined }))];
   const judges = records.filter((_, i) => foldOf[i] === 0);
 
   const of = recipe.epochs + magnitude.length * BEAT_ECG_PRUNING.epochs + channels.length * BEAT_ECG_TUNING.epochs;
@@ -61,7 +64,7 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
     items: [...itemsOf(ready)],
     evaluate: (answers) => figures(ready, answers),
     prune: (copy, sparsity) =>
-      fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch, control),
+      fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch, { intervals, ...control }),
     tune: (copy) => fitTuned({ ...fitted, model: copy }, train, recipe, seed, onEpoch, control),
     onRow: (_done, _of, kind, share) => {
       stage = kind === 'none' ? 'as it is' : `${kind} ${(share * 100).toFixed(0)} %`;

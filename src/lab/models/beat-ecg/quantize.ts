@@ -24,6 +24,8 @@ import { BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
 
 /** Beats of each training record in the representative dataset, spread evenly over it: rare classes come as they come. */
 const CALIBRATION_BEATS_PER_RECORD = 40;
+/** Significant bits of the scales in a pruned model's int8 file: no class of a beat of the training patients hangs on more. */
+const PRUNED_SCALE_BITS = 8;
 /** Where the training left nobody out, layers are chosen on one of so many folds. */
 const VALIDATION_FOLDS = 5;
 
@@ -75,6 +77,7 @@ export async function quantizeBeatEcg(options: QuantizeBeatEcgOptions): Promise<
     items: representative(calibrated),
     from: `${CALIBRATION_BEATS_PER_RECORD} beats, evenly spread, of each of ${calibrated.length} training records (DS1 and svdb)`,
     sparsity: training.sparsity,
+    ...(training.sparsity > 0 && { scaleBits: PRUNED_SCALE_BITS }),
     awareEpochs,
     within: within && {
       ...within,

@@ -7,6 +7,8 @@ export interface BeatEcgRecipe extends TrainSettings {
   readonly classShares: readonly [n: number, s: number, v: number];
   /** Inside a class, the share of beats that come from svdb; the rest come from mitdb. */
   readonly svdbShare: number;
+  /** Whether the training people's other lead is trained on too. */
+  readonly otherLeads: boolean;
   /** What the net is to say of a fusion beat, as shares of N, S, V; F beats are sampled among the V. */
   readonly fusionTarget: readonly [n: number, s: number, v: number];
   /** Training of the branch that sees intervals alone, before the rest; `longShare` of its beats are of ltafdb and nsr2db. */
@@ -45,6 +47,7 @@ export const BEAT_ECG_RECIPE: BeatEcgRecipe = {
   gradientLimit: 2,
   classShares: [0.7, 0.15, 0.15],
   svdbShare: 0.5,
+  otherLeads: true,
   fusionTarget: [0.7, 0, 0.3],
   intervals: {
     epochs: 12,
@@ -67,7 +70,12 @@ export const BEAT_ECG_PRUNING = {
   /** Shares of the steps between which the sparsity rises; afterwards the net settles at the final one. */
   begin: 0.05,
   end: 0.7,
+  /** Epochs of the interval branch, which is pruned before the rest. */
+  intervalEpochs: 4,
 } as const;
+
+/** Share of the unpruned network's own answers in what a network learns while it is pruned. */
+export const BEAT_ECG_TEACHER = 0.7;
 
 /** After channels were taken out the net is trained on as long as it was trained at first, a little more gently. */
 export const BEAT_ECG_TUNING = { epochs: 12, peakLearningRate: 2e-3 } as const;

@@ -4,9 +4,17 @@ import type { LabProgress } from '../../progress.js';
 import { type PhaseHistory, saveHistory } from '../../train/history.js';
 import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
-import { type BeatEcgTraining, saveTraining } from './bundle.js';
+import { type BeatEcgTraining, type SeedFigures, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { type BeatEcgDataOptions, loadIntervalRecords, loadTrainingRecords, noiseOf, patientFolds } from './data.js';
+import {
+  type BeatEcgDataOptions,
+  loadIntervalRecords,
+  loadOtherLeads,
+  loadTrainingRecords,
+  noiseOf,
+  ofSamePeople,
+  patientFolds,
+} from './data.js';
 import { balance, chooseOffsets, composite, type LogitOffsets, NO_OFFSETS, type ScoredRecord } from './decide.js';
 import { figuresOf } from './evaluate.js';
 import { fitNetwork } from './fit.js';
@@ -17,6 +25,8 @@ export interface TrainBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
   /** Where the model goes: `model.json`, `weights.bin`, `training.json`. */
   readonly outFolder: string;
   readonly seed?: number;
+  /** Seeds cross-validated, from `seed` on, to tell what is chance; the first is trained on all patients. 1 unless told. */
+  readonly seeds?: number;
   readonly recipe?: Partial<BeatEcgRecipe>;
   readonly backend?: BackendName | 'auto';
   /** Folds of the cross-validation that chooses the offsets; 0 trains the shipped model only, offsets all 0. */
@@ -33,12 +43,15 @@ export interface TrainBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
 
 export const DEFAULT_FOLDS = 5;
 
+type SeedRun = { readonly seed: number; readonly logitOffsets: LogitOffsets } & ReturnType<typeof validationOf>;
+
 /**
  * Trains beat-ecg on DS1 and svdb. Patient-wise cross-validation first: it chooses the logit offsets and gives figures
  * for patients not trained on; then one model is trained on all of them and saved. DS2 is never read.
  */
 export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEcgTraining> {
-  const { outFolder, seed = 0, folds = DEFAULT_FOLDS, resume = false, patience, onProgress } = options;
+  const { outFolder, folds = DEFAULT_FOLDS, resume = false, patience, onProgress } = options;
+  const { seed = 0, seeds = 1 } = options;
   const recipe = { ...BEAT_ECG_RECIPE, ...options.recipe };
   const { description } = await openBackend(options.backend ?? 'auto');
   const records = await loadTrainingRecords({
@@ -46,43 +59,48 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
 
+  const leadsOf = recipe.otherLeads ? records : [];
+  const otherLeads = await loadOtherLeads(leadsOf, {
+    ...options,
+    onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
+  });
   const intervals = await loadIntervalRecords({
     ...options,
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
   const noise = await noiseOf(recipe, options.dataFolder);
-  const checkpoints = new Checkpoints(outFolder, resume, { seed, recipe, folds, records: names(records) });
+  const checkpoints = new Checkpoints(outFolder, resume, {
+    seed,
+    seeds,
+    recipe,
+    folds,
+    records: names(records),
+  });
   await checkpoints.begin();
   const stopping = typeof patience === 'number' ? { patience } : {};
   const history: PhaseHistory[] = [];
-  const epochs = (folds + 1) * recipe.epochs;
+  const epochs = (folds * seeds + 1) * recipe.epochs;
   const progress = (stage: string, before: number) => (epoch: EpochReport) =>
     onProgress?.({ stage, done: before + epoch.epoch, of: epochs, epoch });
-  let logitOffsets: LogitOffsets = NO_OFFSETS;
-  let validation: unknown = null;
-  if (folds > 0) {
+  const runs: SeedRun[] = [];
+  for (let own = seed; folds > 0 && own < seed + seeds; own++) {
+    const before = (own - seed) * folds;
     const { float, history: ofFolds } = await crossValidate({
-      ...{
-        records,
-        intervals,
-        noise,
-        recipe,
-        seed,
-        folds,
-        foldsFolder: foldsFolder(outFolder),
-        checkpoints,
-        ...stopping,
-      },
-      onEpoch: (fold, epoch) => progress(`fold ${fold + 1} of ${folds}`, fold * recipe.epochs)(epoch),
+      ...{ records, otherLeads, intervals, noise, recipe, seed: own, folds, checkpoints, ...stopping },
+      foldsFolder: foldsFolder(outFolder, own),
+      onEpoch: (fold, epoch) =>
+        progress(`seed ${own}, fold ${fold + 1} of ${folds}`, (before + fold) * recipe.epochs)(epoch),
     });
     history.push(...ofFolds);
-    logitOffsets = chooseOffsets(float);
-    validation = validationOf(float, folds, logitOffsets);
+    const offsets = chooseOffsets(float);
+    runs.push({ seed: own, logitOffsets: offsets, ...validationOf(float, folds, offsets) });
   }
+  const logitOffsets = runs[0]?.logitOffsets ?? NO_OFFSETS;
   const validationFold = patientFolds(records, Math.max(2, folds || DEFAULT_FOLDS));
   const leftOut = records.filter((_, i) => stopping.patience !== undefined && validationFold[i] === 0);
   const trainedOn = records.filter((record) => !leftOut.includes(record));
-  const fitted = await fitNetwork(trainedOn, recipe, seed, progress('all patients', folds * recipe.epochs), {
+  const all = [...trainedOn, ...ofSamePeople(otherLeads, trainedOn)];
+  const fitted = await fitNetwork(all, recipe, seed, progress('all patients', folds * seeds * recipe.epochs), {
     checkpoint: checkpoints.of('model'),
     intervals,
     ...(noise && { noise }),
@@ -99,7 +117,7 @@ export async function trainBeatEcg(options: TrainBeatEcgOptions): Promise<BeatEc
     recipe,
     trainedOn: names(trainedOn),
     intervalsOf: names(intervals),
-    validation,
+    validation: runs[0] ? { ...runs[0], ...(seeds > 1 && { seeds: runs.map(seedFigures) }) } : null,
   };
   await saveTraining(outFolder, fitted, training);
   await saveHistory(outFolder, history);
@@ -124,6 +142,23 @@ export function validationOf(scored: readonly ScoredRecord[], folds: number, off
     compositeWithoutOffsets: composite(scored, NO_OFFSETS),
     mitdb: of('mitdb'),
     svdb: of('svdb'),
+  };
+}
+
+/** What is told of each seed that was tried. */
+function seedFigures({ seed, composite, mitdb, svdb }: SeedRun): SeedFigures {
+  return {
+    seed,
+    figures: {
+      composite,
+      'accuracy DS1': mitdb.pooled.accuracy,
+      'S F1 DS1': mitdb.pooled.S.f1,
+      'S F1 DS1 outside AF': mitdb.outsideAf!.S.f1,
+      'V F1 DS1': mitdb.pooled.V.f1,
+      'accuracy svdb': svdb.pooled.accuracy,
+      'S F1 svdb': svdb.pooled.S.f1,
+      'V F1 svdb': svdb.pooled.V.f1,
+    },
   };
 }
 
