@@ -11,11 +11,12 @@ import {
 } from '../../../src/lab/data/shockable-records.js';
 import { alertsOf, shockableAlarmFigures } from '../../../src/lab/models/shockable-ecg/alarm-level.js';
 import { foldsOf } from '../../../src/lab/models/shockable-ecg/data.js';
-import { shockableWindowFigures } from '../../../src/lab/models/shockable-ecg/figures.js';
+import { crossFittedFigures, shockableWindowFigures } from '../../../src/lab/models/shockable-ecg/figures.js';
 import { type Fitted, fitNetwork } from '../../../src/lab/models/shockable-ecg/fit.js';
 import { INPUT_NAMES, OUTPUT_NAME } from '../../../src/lab/models/shockable-ecg/network.js';
 import { itemsOf } from '../../../src/lab/models/shockable-ecg/quantize.js';
 import { SHOCKABLE_RECIPE } from '../../../src/lab/models/shockable-ecg/recipe.js';
+import { ShockableSampler } from '../../../src/lab/models/shockable-ecg/sampling.js';
 import { type ScoredRecord, score, softmax } from '../../../src/lab/models/shockable-ecg/score.js';
 import { layersModelToOnnx } from '../../../src/lab/onnx/index.js';
 import { answers } from '../../../src/lab/quantize/index.js';
@@ -65,6 +66,7 @@ const RECIPE = {
   ...SHOCKABLE_RECIPE,
   signal: { ...SHOCKABLE_RECIPE.signal, epochs: 1, stepsPerEpoch: 40, batchSize: 48 },
   features: { ...SHOCKABLE_RECIPE.features, epochs: 1, stepsPerEpoch: 80, batchSize: 48, pool: 500 },
+  members: { signal: 2, features: 2 },
 };
 
 describe('training shockable-ecg', () => {
@@ -87,6 +89,12 @@ describe('training shockable-ecg', () => {
     const { vf, vt, falseAlerts } = shockableAlarmFigures([unseen.record], SETTING, () => alertsOf(unseen, SETTING));
     expect([vf.found, vt.found, falseAlerts]).toEqual([1, 1, 0]);
     expect(vt.delayMedianS).toBeLessThan(8);
+  });
+
+  it('is taught both kinds as one class', () => {
+    const { targets } = new ShockableSampler([patient('a', 1)], noise, RECIPE, 1).signals(32)();
+    const rows = Array.from({ length: 32 }, (_, i) => [...targets.subarray(3 * i, 3 * i + 3)].join(' '));
+    expect(new Set(rows)).toEqual(new Set(['1 0 0', '0 0.5 0.5']));
   });
 
   it('is one ONNX graph of two inputs that answers alike', async () => {
@@ -115,6 +123,34 @@ describe('what is left out', () => {
     const scores = Float32Array.of(0.9, 0.05, 0.05, 0.1, 0.1, 0.8);
     const figures = shockableWindowFigures([{ record, scores }], 0.5);
     expect([figures.specificity, figures.specificityLive, figures.asystolePositive]).toEqual([1, 0.5, 1]);
+  });
+
+  it('windows beside a change of rhythm are left out of the training', () => {
+    const record = patient('z', 6);
+    const drawn = (borderS: number) => {
+      const labels = new Uint8Array(record.labels.length).fill(6);
+      labels.set([OTHER, OTHER, 6, FAST_VT, FAST_VT, FAST_VT, 6, FIBRILLATION, FIBRILLATION, FIBRILLATION, 6], 1);
+      return () => new ShockableSampler([{ ...record, labels }], noise, { ...RECIPE, borderS }, 1).pool(1, 0);
+    };
+    expect(drawn(0)).not.toThrow();
+    // Both windows of another rhythm lie beside one.
+    expect(drawn(1)).toThrow('a class has no window');
+  });
+
+  it('a fold is judged at the threshold that the other folds choose', () => {
+    const record = {
+      ...patient('y', 5),
+      labels: new Uint8Array([OTHER, FIBRILLATION]),
+      ends: new Uint32Array([500, 625]),
+    };
+    const of = (other: number, shockable: number): ScoredRecord => ({
+      record,
+      scores: Float32Array.from([other, shockable].flatMap((p) => [1 - p, p / 2, p / 2])),
+    });
+    const { thresholds, sensitivity, specificity } = crossFittedFigures([of(0.105, 0.3), of(0.405, 0.9)], [0, 1]);
+    expect(thresholds.map((threshold) => threshold.toFixed(2))).toEqual(['0.41', '0.11']);
+    // The first fold's fibrillation lies below the second's threshold, the second's beats above the first's.
+    expect([sensitivity, specificity]).toEqual([0.5, 0.5]);
   });
 
   it('a record is tested in one fold and trained on in the others', () => {

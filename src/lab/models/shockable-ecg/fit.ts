@@ -4,7 +4,7 @@ import type { ShockableRecord } from '../../data/shockable-records.js';
 import { type PruningWish, plannedPruner } from '../../prune/plan.js';
 import { type EpochReport, trainModel } from '../../train/loop.js';
 import { seedDropout } from '../../train/seeded-dropout.js';
-import { featureHead, joinHeads, signalHead } from './network.js';
+import { featureHead, type Heads, headInputs, joinHeads, signalHead } from './network.js';
 import { SHOCKABLE_PRUNING, type ShockableRecipe } from './recipe.js';
 import { poolBatches, poolConstants, ShockableSampler, standardisePool } from './sampling.js';
 
@@ -16,11 +16,11 @@ export interface Fitted {
 export type OnEpoch = (report: EpochReport) => void | Promise<void>;
 
 /** Epochs that `fitNetwork` reports in all. */
-export function fitEpochs({ signal, features }: ShockableRecipe): number {
-  return signal.epochs + features.epochs;
+export function fitEpochs({ signal, features, members }: ShockableRecipe): number {
+  return members.signal * signal.epochs + members.features * features.epochs;
 }
 
-/** Trains both halves, each on its own, and joins them; the constants of the features come from the same records. */
+/** Trains every network on its own and joins them; the constants of the features come from the same records. */
 export async function fitNetwork(
   records: readonly ShockableRecord[],
   noise: readonly Float32Array[],
@@ -28,20 +28,44 @@ export async function fitNetwork(
   seed: number,
   onEpoch?: OnEpoch,
 ): Promise<Fitted> {
+  const { heads, preprocessing } = await fitHeads(records, noise, recipe, seed, onEpoch);
+  return { model: joinHeads(heads, recipe.featureShare), preprocessing };
+}
+
+/** Between the seeds of two networks of one half; those of folds and models lie closer. */
+const MEMBER_SEEDS = 101;
+
+/** The networks of both halves, each trained on its own. */
+export async function fitHeads(
+  records: readonly ShockableRecord[],
+  noise: readonly Float32Array[],
+  recipe: ShockableRecipe,
+  seed: number,
+  onEpoch?: OnEpoch,
+): Promise<{ readonly heads: Heads; readonly preprocessing: ShockablePreprocessing }> {
   const sampler = new ShockableSampler(records, noise, recipe, seed);
-  const pool = sampler.pool(recipe.features.pool);
+  const pool = sampler.pool(recipe.features.pool, recipe.features.disturbed);
   const preprocessing = poolConstants(pool);
   standardisePool(pool, preprocessing);
-  const report = (before: number) => (one: EpochReport) =>
-    onEpoch?.({ ...one, epoch: before + one.epoch, epochs: fitEpochs(recipe) });
-  const features = featureHead(seed);
-  const batches = poolBatches(pool, recipe.features.batchSize, seed + 1, 'features');
-  await trainModel(features, batches, recipe.features, { onEpoch: report(0) });
-  const signal = signalHead(seed);
-  await trainModel(signal, sampler.signals(recipe.signal.batchSize), recipe.signal, {
-    onEpoch: report(recipe.features.epochs),
-  });
-  return { model: joinHeads(signal, features, recipe.featureShare), preprocessing };
+  const inputs = headInputs();
+  const signal: tf.LayersModel[] = [];
+  const features: tf.LayersModel[] = [];
+  let before = 0;
+  const report = (one: EpochReport) => onEpoch?.({ ...one, epoch: before + one.epoch, epochs: fitEpochs(recipe) });
+  for (let k = 0; k < recipe.members.features; k++) {
+    const own = seed + MEMBER_SEEDS * k;
+    features.push(featureHead(own, inputs, k));
+    const batches = poolBatches(pool, recipe.features.batchSize, own + 1, 'features', recipe.ownKind);
+    await trainModel(features[k]!, batches, recipe.features, { onEpoch: report });
+    before += recipe.features.epochs;
+  }
+  const batches = sampler.signals(recipe.signal.batchSize);
+  for (let k = 0; k < recipe.members.signal; k++) {
+    signal.push(signalHead(seed + MEMBER_SEEDS * k, inputs, k));
+    await trainModel(signal[k]!, batches, recipe.signal, { onEpoch: report });
+    before += recipe.signal.epochs;
+  }
+  return { heads: { inputs, signal, features }, preprocessing };
 }
 
 /** Prunes a trained network while training it on, both halves together. Changes the model in place. */
@@ -56,12 +80,12 @@ export async function fitPruned(
 ): Promise<void> {
   const { epochs, peakLearningRate } = SHOCKABLE_PRUNING;
   const settings = { ...recipe.signal, epochs, peakLearningRate };
-  const pool = new ShockableSampler(records, noise, recipe, seed + 7919).pool(recipe.features.pool);
+  const pool = new ShockableSampler(records, noise, recipe, seed + 7919).pool(recipe.features.pool, 1);
   standardisePool(pool, preprocessing);
   const names = model.trainableWeights.map((weight) => weight.originalName);
   const pruner = plannedPruner(wish, SHOCKABLE_PRUNING, epochs * settings.stepsPerEpoch, names);
   seedDropout(model, seed);
-  await trainModel(model, poolBatches(pool, settings.batchSize, seed + 1, 'both'), settings, {
+  await trainModel(model, poolBatches(pool, settings.batchSize, seed + 1, 'both', recipe.ownKind), settings, {
     onEpoch,
     onStep: (step, weights) => pruner.step(step, weights),
   });

@@ -6,10 +6,24 @@ type HalfSettings = TrainSettings & { readonly batchSize: number };
 export interface ShockableRecipe {
   /** The convolutions over the signal. */
   readonly signal: HalfSettings;
-  /** The small dense network over the features, trained on `pool` windows drawn beforehand. */
-  readonly features: HalfSettings & { readonly pool: number };
+  /**
+   * The small dense network over the features, trained on `pool` windows drawn beforehand, of which the share `disturbed`
+   * is augmented: to the signal's half noise and stretching are a help, to the features they are another heart.
+   */
+  readonly features: HalfSettings & { readonly pool: number; readonly disturbed: number };
+  /** Networks of each half that differ in their seed alone: the logits of all are averaged in one graph. */
+  readonly members: { readonly signal: number; readonly features: number };
   /** Weight of the features' logits in the mean of both halves. */
   readonly featureShare: number;
+  /**
+   * What a window's own kind, tachycardia or fibrillation, has of its target; the other kind has the rest. 1: three
+   * classes. 0.5: two, since the halves of one class get the same logits.
+   */
+  readonly ownKind: number;
+  /** What a record of svdb weighs against one of vfdb where a window of another rhythm is drawn. */
+  readonly ectopyWeight: number;
+  /** Windows so near to a change of rhythm are left out of the training, s: annotators place it by eye. */
+  readonly borderS: number;
   /** Share of the windows drawn that are shockable. */
   readonly shockable: number;
   readonly augmentation: {
@@ -48,8 +62,13 @@ export const SHOCKABLE_RECIPE: ShockableRecipe = {
     labelSmoothing: 0.04,
     gradientLimit: 2,
     pool: 40_000,
+    disturbed: 0.5,
   },
-  featureShare: 0.5,
+  members: { signal: 1, features: 3 },
+  featureShare: 1 / 3,
+  ownKind: 0.5,
+  ectopyWeight: 0.5,
+  borderS: 1,
   shockable: 0.4,
   augmentation: {
     stretch: 0.3,

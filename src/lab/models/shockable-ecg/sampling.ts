@@ -42,9 +42,11 @@ export class ShockableSampler {
     const places = (wanted: (label: number) => boolean): Place[] => {
       let upTo = 0;
       const found = records.flatMap((record): Place[] => {
-        const windows = Uint32Array.from([...record.labels.keys()].filter((w) => wanted(record.labels[w]!)));
+        const { labels, database } = record;
+        const fits = (w: number) => wanted(labels[w]!) && !isNearChange(labels, w, recipe.borderS);
+        const windows = Uint32Array.from([...labels.keys()].filter(fits));
         if (windows.length === 0) return [];
-        upTo += Math.sqrt(windows.length);
+        upTo += Math.sqrt(windows.length) * (database === 'svdb' ? recipe.ectopyWeight : 1);
         return [{ record, windows, upTo }];
       });
       if (found.length === 0) throw new LabError('a class has no window to train on');
@@ -57,13 +59,18 @@ export class ShockableSampler {
     };
   }
 
-  /** Draws one window. @returns its class; the window is in `window`, its usual height in `usual` */
-  private draw(): number {
+  /**
+   * Draws one window.
+   * @param disturbed odds that it is stretched, and that noise is added
+   * @returns its class; the window is in `window`, its usual height in `usual`
+   */
+  private draw(disturbed: number): number {
     const { random, recipe, window } = this;
     const { augmentation: a } = recipe;
+    const isDisturbed = random.uniform() < disturbed;
     const isShockable = random.uniform() < recipe.shockable;
     const name = isShockable ? (random.uniform() < 0.5 ? 'vt' : 'vf') : 'other';
-    if (!isShockable && random.uniform() < a.pureNoise) {
+    if (isDisturbed && !isShockable && random.uniform() < a.pureNoise) {
       window.fill(0);
       this.addNoise(1);
       this.usual = heightOf(window) * Math.exp(a.usual * random.normal());
@@ -72,10 +79,11 @@ export class ShockableSampler {
     const { record, windows } = this.place(this.byLabel[name]);
     const w = windows[random.below(windows.length)]!;
     const end = record.ends[w]!;
-    this.cut(record.signal, end, random.uniform() < a.stretch ? 0.87 + 0.28 * random.uniform() : 1);
+    const isStretched = isDisturbed && random.uniform() < a.stretch;
+    this.cut(record.signal, end, isStretched ? 0.87 + 0.28 * random.uniform() : 1);
     if (random.uniform() < 0.5) for (let i = 0; i < window.length; i++) window[i] = -window[i]!;
     this.usual = record.usual[w]! * Math.exp(a.usual * random.normal());
-    if (random.uniform() < a.noise) {
+    if (isDisturbed && random.uniform() < a.noise) {
       this.addNoise(random.uniform() * (isShockable ? a.noiseOnShockable : a.noiseOnOthers));
     }
     if (random.uniform() < a.fresh) this.usual = heightOf(window);
@@ -117,20 +125,20 @@ export class ShockableSampler {
     return () => {
       batch.targets.fill(0);
       for (let item = 0; item < size; item++) {
-        batch.targets[item * LABELS.length + this.draw()] = 1;
+        setTarget(batch.targets, item, this.draw(1), this.recipe.ownKind);
         signals.set(this.inputs.writeSignal(this.window, this.usual), item * SHOCKABLE_SAMPLES);
       }
       return batch;
     };
   }
 
-  /** Draws `count` windows once and for all; the features are not standardised. */
-  pool(count: number): Pool {
+  /** Draws `count` windows once and for all, the share `disturbed` of them augmented; the features are not standardised. */
+  pool(count: number, disturbed: number): Pool {
     const signals = new Float32Array(count * SHOCKABLE_SAMPLES);
     const features = new Float32Array(count * FEATURE_COUNT);
     const classes = new Uint8Array(count);
     for (let item = 0; item < count; item++) {
-      classes[item] = this.draw();
+      classes[item] = this.draw(disturbed);
       const [signal, vector] = this.inputs.write(this.window, this.usual);
       signals.set(signal, item * SHOCKABLE_SAMPLES);
       features.set(vector, item * FEATURE_COUNT);
@@ -171,7 +179,13 @@ export function standardisePool({ count, features }: Pool, preprocessing: Shocka
 }
 
 /** Batches out of a pool whose features are standardised already, in buffers that are used again. */
-export function poolBatches(pool: Pool, size: number, seed: number, half: 'features' | 'both'): () => Batch {
+export function poolBatches(
+  pool: Pool,
+  size: number,
+  seed: number,
+  half: 'features' | 'both',
+  ownKind: number,
+): () => Batch {
   const random = new Random(seed);
   const signals = new Float32Array(half === 'both' ? size * SHOCKABLE_SAMPLES : 0);
   const features = new Float32Array(size * FEATURE_COUNT);
@@ -181,13 +195,26 @@ export function poolBatches(pool: Pool, size: number, seed: number, half: 'featu
     batch.targets.fill(0);
     for (let item = 0; item < size; item++) {
       const k = random.below(pool.count);
-      batch.targets[item * LABELS.length + pool.classes[k]!] = 1;
+      setTarget(batch.targets, item, pool.classes[k]!, ownKind);
       features.set(pool.features.subarray(k * FEATURE_COUNT, (k + 1) * FEATURE_COUNT), item * FEATURE_COUNT);
       if (half === 'features') continue;
       signals.set(pool.signals.subarray(k * SHOCKABLE_SAMPLES, (k + 1) * SHOCKABLE_SAMPLES), item * SHOCKABLE_SAMPLES);
     }
     return batch;
   };
+}
+
+/** Whether a window within so many seconds holds a change of rhythm. */
+function isNearChange(labels: Uint8Array, w: number, borderS: number): boolean {
+  for (let k = 1; k <= borderS; k++) if (labels[w - k] === MIXED || labels[w + k] === MIXED) return true;
+  return false;
+}
+
+/** A window's target; the classes of the two shockable kinds stand at 1 and 2. */
+function setTarget(targets: Float32Array, item: number, kind: number, ownKind: number): void {
+  const from = item * LABELS.length;
+  targets[from + kind] = kind === 0 ? 1 : ownKind;
+  if (kind !== 0) targets[from + 3 - kind] = 1 - ownKind;
 }
 
 function deviation(values: ArrayLike<number>): number {

@@ -6,8 +6,8 @@ import type { EpochReport } from '../../train/loop.js';
 import { alertsOf, type ShockableSetting, shockableAlarmFigures } from './alarm-level.js';
 import { type ShockableTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
-import { FOLDS, loadTrainingData, type ShockableDataOptions } from './data.js';
-import { shockableWindowFigures } from './figures.js';
+import { FOLDS, foldsOf, loadTrainingData, type ShockableDataOptions } from './data.js';
+import { crossFittedFigures, shockableWindowFigures } from './figures.js';
 import { fitEpochs, fitNetwork } from './fit.js';
 import { SHOCKABLE_RECIPE, type ShockableRecipe } from './recipe.js';
 import type { ScoredRecord } from './score.js';
@@ -86,6 +86,7 @@ export function validationOf(scored: readonly ScoredRecord[]) {
   return {
     method: `${FOLDS} folds by record over vfdb and svdb; a window every second`,
     windows: THRESHOLDS.map((threshold) => shockableWindowFigures(vfdb, threshold)),
+    crossFitted: crossFittedFigures(vfdb, foldsOf(vfdb.map(({ record }) => record))),
     svdbSpecificity: shockableWindowFigures(svdb, 0.5).specificity,
     alarms: SETTINGS.map((setting) => ({
       vfdb: alarms(vfdb, setting),
