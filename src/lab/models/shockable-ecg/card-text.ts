@@ -24,8 +24,8 @@ export function cardText({ calibration, test, testedVariant, validation, notes }
   const { members } = SHOCKABLE_RECIPE;
   return `Says whether 4 s of one ECG lead show ventricular fibrillation or flutter, a fast ventricular tachycardia (spectral
 peak at 2.4 Hz or above, about 144 a minute), or anything else. Two halves whose logits are averaged in one graph:
-convolutions over the signal (125 Hz, 1-30 Hz; ${members.signal} networks that differ in their seed), and small dense networks (${members.features}) over
-30 figures from the literature (counts, leakage, spectral moments, phase space, ...). The daemon asks it once a second;
+convolutions over the signal (125 Hz, 1-30 Hz), and small dense networks over 30 figures from the literature (counts, leakage,
+spectral moments, phase space, ...). Networks that differ in their seed: ${members.signal} and ${members.features}. The daemon asks it once a second;
 ${verdicts} verdicts in a row above ${on}, the two ventricular classes together, raise an alert.
 
 Which of the two ventricular kinds it is, a network cannot say of people it was not trained on: trained to, it was right as often
