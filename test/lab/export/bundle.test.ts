@@ -168,6 +168,19 @@ describe('a gate that looks at other items than the figures', () => {
     ).rejects.toThrow(/its accuracy is 0.94, 0.0100 below fp32/);
   });
 
+  it('may hold each file against its own float model, where pruning is judged elsewhere', async () => {
+    // What fp32 remembers of these items is no measure: metrics in turn of fp32, of a file, of its float model.
+    const metrics = (own: number) => {
+      const said = [0.99, own, 0.95];
+      return { items: () => items(6000, 100), metric: () => said.shift() ?? 0.95, againstOwnFloat: true };
+    };
+    const evaluate = () => ({ accuracy: 0.9 });
+    await exportBundle(options({ evaluate, judgedOn: metrics(0.948) }));
+    await expect(exportBundle(options({ evaluate, judgedOn: metrics(0.94) }))).rejects.toThrow(
+      /its accuracy is 0.94, 0.0100 below its float model/,
+    );
+  });
+
   it('the card leaves to the manifest what nobody reads', async () => {
     const training = { data: 'random', trainedOn: Array.from({ length: 60 }, (_, i) => `mitdb/${100 + i}`), seed: 3 };
     const { manifest } = await exportBundle(options({ training: { ...training, recipe: { text: 'x'.repeat(300) } } }));
