@@ -14,6 +14,12 @@ const NO_SIGNAL = /flat|clipped|not-a-number|gap/;
 const ORGANISED = { overMs: 3_000, beats: 5, variation: 0.12, nearPeak: 0.15 } as const;
 
 /**
+ * A verdict is about the last 4 s: where even beats lay beneath one of the row within them, the wave it saw may still be
+ * theirs. So a tachycardia that ends is not called fibrillation while the model looks back on it.
+ */
+const LOOKS_BACK_MS = 4_000;
+
+/**
  * Gathers the shockable model's verdicts: so many in a row above a score make a finding. Signal that the quality gate doubts
  * must convince more and for longer; it cannot be left out, because the gate cannot tell every fibrillation from noise.
  *
@@ -24,6 +30,7 @@ export class ShockableEvidence {
   private lastMs: StreamMs = Number.NEGATIVE_INFINITY;
   private run = 0;
   private runStartMs: StreamMs = 0;
+  private organisedMs: StreamMs = Number.NEGATIVE_INFINITY;
   score = 0;
   ratePerMinute = 0;
 
@@ -51,12 +58,14 @@ export class ShockableEvidence {
     // A window turns when half of it shows the new rhythm; what is there at the first look is as old as the window.
     if (this.run === 0) this.runStartMs = first ? verdict.windowStartMs : (verdict.windowStartMs + verdict.tMs) / 2;
     this.run++;
+    if (isOrganised(view, this.ratePerMinute)) this.organisedMs = view.nowMs;
   }
 
   /** What the last verdicts in a row and the beats beneath them say; null while they are too few. */
   found(view: AlarmView): 'vf' | 'vt' | null {
     if (!this.isLong(view)) return null;
-    return isOrganised(view, this.ratePerMinute) ? 'vt' : 'vf';
+    if (isOrganised(view, this.ratePerMinute)) return 'vt';
+    return view.nowMs - this.organisedMs <= LOOKS_BACK_MS ? 'vt' : 'vf';
   }
 
   /** Whether the newest verdict is too old to mean anything. */
@@ -75,6 +84,7 @@ export class ShockableEvidence {
 
   reset(): void {
     this.lastMs = Number.NEGATIVE_INFINITY;
+    this.organisedMs = Number.NEGATIVE_INFINITY;
     this.run = 0;
   }
 

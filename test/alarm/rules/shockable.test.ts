@@ -79,6 +79,21 @@ describe('ventricular-tachycardia by its wave', () => {
   // A window turns when half of it is new.
   const fast = (bench: Bench) => verdicts(bench.run(2_000, 200), 10, VT, { bpm: 200, ratePerMinute: 205 });
 
+  it('is not called fibrillation when it ends and the model still looks back on it', () => {
+    const bench = verdicts(fast(calm()), 3, VT, { bpm: 60, ratePerMinute: 205 });
+    verdicts(bench, 20, NONE, { bpm: 75 });
+    expect(bench.news('ventricular-tachycardia')).toHaveLength(1);
+    expect(bench.of('ventricular-fibrillation')).toEqual([]);
+  });
+
+  it('that becomes fibrillation is told as such within the 4 s that the model looks back', () => {
+    const bench = fast(calm());
+    const changedMs = bench.nowMs;
+    verdicts(bench, 10, VF);
+    const [raised] = bench.news('ventricular-fibrillation');
+    expect(raised?.raisedMs).toBeLessThanOrEqual(changedMs + 6_000);
+  });
+
   it('is raised where the beats are even and as fast as the wave, and says so', () => {
     const bench = fast(calm());
     const [raised] = bench.news('ventricular-tachycardia');
