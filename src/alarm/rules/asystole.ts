@@ -2,6 +2,7 @@ import type { AlarmSettings } from '../../config/alarms.js';
 import type { Beat } from '../../domain/beat.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { ShockableVerdict } from '../../domain/shockable.js';
+import type { BeatHistory } from '../beats.js';
 import type { Finding, Rule, RuleState } from '../rule.js';
 import type { AlarmView } from '../view.js';
 
@@ -13,6 +14,11 @@ import type { AlarmView } from '../view.js';
 const QUIET = { share: 0.25, looks: 2, freshMs: 2_500 } as const;
 /** What is usual must be a heart's: so many beats in good signal, the last of them not longer ago than a fibrillation lasts. */
 const HEART = { beats: 10, withinMs: 300_000 } as const;
+/**
+ * What is usual may have been learnt from noise: when that ends, the heart itself is the low line. Then its beats are there, and
+ * repeat one another, though the signal is not called good yet.
+ */
+const SEEN = { beats: 3, repeat: 0.95 } as const;
 /** A line with one of these faults is no line of a heart. */
 const NO_SIGNAL = /flat|clipped|not-a-number|gap/;
 
@@ -70,6 +76,7 @@ export class Asystole implements Rule {
    */
   seesThrough(view: AlarmView): boolean {
     if (this.quietLooks < QUIET.looks || view.nowMs - this.lastLookMs > QUIET.freshMs) return false;
+    if (hasHeart(view.beats, this.quietSinceMs)) return false;
     return view.beats.countSince(this.quietLookMs) === 0 && view.hasContact && view.silenceIsEvidence;
   }
 
@@ -107,4 +114,13 @@ export class Asystole implements Rule {
     this.withdrawn = false;
     this.quietLooks = 0;
   }
+}
+
+/** Whether the beats since a time show a heart by themselves: so many that repeat the outline of one before them. */
+function hasHeart(beats: BeatHistory, sinceMs: StreamMs): boolean {
+  let seen = 0;
+  for (let back = 0; back < beats.length && beats.tMs(back) > sinceMs; back++) {
+    if (beats.bestAlike(back) > SEEN.repeat) seen++;
+  }
+  return seen >= SEEN.beats;
 }

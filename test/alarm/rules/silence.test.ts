@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Bench, settingsWith } from '../bench.js';
+import { Bench, NOISY, REPEATING, settingsWith } from '../bench.js';
 
 describe('asystole of a line that falls quiet', () => {
   /** A look a second at the line's height, over small waves that the detector takes for beats and the gate for noise. */
-  function looks(bench: Bench, seconds: number, heightShare: number, bpm = 110): Bench {
+  function looks(bench: Bench, seconds: number, heightShare: number, bpm = 110, shape = NOISY): Bench {
     for (let i = 0; i < seconds; i++) {
-      bench.run(1000, bpm);
+      bench.run(1000, bpm, { shape });
       const scores = { other: 0.9, vt: 0.05, vf: 0.05 };
       bench.engine.shockable({
         ...{ tMs: bench.nowMs, windowStartMs: bench.nowMs - 4000 },
@@ -15,6 +15,11 @@ describe('asystole of a line that falls quiet', () => {
     return bench;
   }
   const heart = () => looks(new Bench().start(), 30, 1, 70);
+
+  it('is not told where noise that was far higher than the heart ends, and the heart’s beats repeat one another', () => {
+    const bench = looks(heart().quality('poor'), 8, 0.1, 70, REPEATING);
+    expect(bench.of('asystole')).toEqual([]);
+  });
 
   it('is told although small waves are called beats and noise, once, and ends when beats are back', () => {
     const bench = looks(heart().quality('poor'), 8, 0.1);
