@@ -66,6 +66,20 @@ describe('ventricular-tachycardia', () => {
     expect(raised(() => ({ alike: [], leak: 0.74 }))).toBe(0);
   });
 
+  it('may alternate between shorter and longer intervals, as long as noise does not', () => {
+    const raised = (shortMs: number, longMs: number) => {
+      const bench = new Bench().start().run(20_000, 75);
+      for (let i = 0; i < 10; i++) bench.beat(i % 2 ? shortMs : longMs, V);
+      return bench.run(5_000, 75).news('ventricular-tachycardia').length;
+    };
+    // 109/min on the whole, as in mitdb 223.
+    expect(raised(470, 632)).toBe(1);
+    // 114/min, as a wave beside each beat makes it in nstdb at -6 dB.
+    expect(raised(370, 680)).toBe(0);
+    // Alternating and too slow: 98/min.
+    expect(raised(550, 670)).toBe(0);
+  });
+
   it('is found whatever the order of the answers', () => {
     const bench = new Bench().start().run(20_000, 75);
     const beats: Beat[] = [];
