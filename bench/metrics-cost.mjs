@@ -1,5 +1,5 @@
 // What measuring costs: CPU of a daemon's stage records at 8 ECG sensors, as a share of one core.
-// `npm run build && node bench/metrics-cost.mjs`
+// Usage: npm run bench:metrics
 import { LatencyBook } from '../dist/watch/latency.js';
 import { Metrics } from '../dist/watch/metrics.js';
 
