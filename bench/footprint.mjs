@@ -13,6 +13,7 @@ import { findFormat } from '../dist/sensor/formats/registry.js';
 import { builtInScenario } from '../dist/simulator/scenario.js';
 import { SimulatedSensor } from '../dist/simulator/sensor.js';
 import { VirtualPort } from '../dist/simulator/virtual-port.js';
+import { footprintRows, sizeRows } from './lib/footprint-rows.mjs';
 import { childrenOf, cpuSeconds, pssBytes, writtenBytes } from './lib/processes.mjs';
 import { save, table } from './lib/report.mjs';
 
@@ -20,7 +21,6 @@ const { values: options } = parseArgs({
   options: { seconds: { type: 'string', default: '60' }, idle: { type: 'string', default: '30' } },
 });
 const top = fileURLToPath(new URL('../', import.meta.url));
-const MIB = 2 ** 20;
 const format = findFormat('ad8232');
 const formatOptions = { rateHz: 250 };
 
@@ -31,25 +31,16 @@ const eight = await measure(8, Number(options.seconds), true);
 await broker.close();
 const sizes = { ...packages(), npmTarball: npmTarball() };
 
-const row = (name, of) => [name, ...[idle, one, eight].map(of)];
 table(
   ['', '1 sensor, silent', '1 sensor', '8 sensors'],
   [
-    row('PSS daemon, MiB', ({ daemonPss }) => mib(daemonPss)),
-    row('PSS model host, MiB', ({ hostPss }) => mib(hostPss)),
-    row('PSS together, MiB', ({ daemonPss, hostPss }) => mib(daemonPss + hostPss)),
-    row('CPU of both, % of a core', ({ cpuShare }) => (cpuShare * 100).toFixed(1)),
-    row('start to running, s', ({ runningMs }) => (runningMs / 1000).toFixed(2)),
-    row('start to ready (model too), s', ({ readyMs }) => (readyMs / 1000).toFixed(2)),
+    ...footprintRows([idle, one, eight]),
     // Of this stretch and its many alerts; a day's are what `npm run bench:disk` is for.
-    row('disk writes in the stretch, MB', ({ diskBytes }) => (diskBytes / 1e6).toFixed(1)),
+    ['disk writes in the stretch, MB', ...[idle, one, eight].map(({ diskBytes }) => (diskBytes / 1e6).toFixed(1))],
   ],
 );
 console.log();
-table(
-  ['package', 'MB'],
-  Object.entries(sizes).map(([name, bytes]) => [name, bytes === null ? 'not built' : (bytes / 1e6).toFixed(1)]),
-);
+table(['package', 'MB'], sizeRows(sizes));
 save('footprint', { seconds: Number(options.seconds), idle, one, eight, sizes });
 process.exit(0);
 
@@ -167,8 +158,4 @@ function npmTarball() {
     }),
   );
   return size;
-}
-
-function mib(bytes) {
-  return (bytes / MIB).toFixed(1);
 }

@@ -1,5 +1,6 @@
 // Writes docs/benchmarks.md and its pictures from the committed results in bench/results. Usage: npm run bench:page
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { footprintRows, sizeRows } from './lib/footprint-rows.mjs';
 import { load } from './lib/report.mjs';
 import { logBars } from './lib/svg.mjs';
 
@@ -260,9 +261,6 @@ function fleet() {
 function footprint() {
   const result = load('footprint');
   if (!result) return null;
-  const columns = [result.idle, result.one, result.eight];
-  const row = (name, of) => [name, ...columns.map(of)];
-  const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
   return [
     '## Footprint',
     '',
@@ -272,25 +270,9 @@ function footprint() {
     '',
     named(result),
     '',
-    ...table(
-      ['', '1 sensor, silent', '1 sensor', '8 sensors'],
-      [
-        row('PSS daemon, MiB', ({ daemonPss }) => mib(daemonPss)),
-        row('PSS model host, MiB', ({ hostPss }) => mib(hostPss)),
-        row('PSS together, MiB', ({ daemonPss, hostPss }) => mib(daemonPss + hostPss)),
-        row('CPU of both, % of a core', ({ cpuShare }) => (cpuShare * 100).toFixed(1)),
-        row('start to running, s', ({ runningMs }) => (runningMs / 1000).toFixed(2)),
-        row('start to ready (model too), s', ({ readyMs }) => (readyMs / 1000).toFixed(2)),
-      ],
-    ),
+    ...table(['', '1 sensor, silent', '1 sensor', '8 sensors'], footprintRows([result.idle, result.one, result.eight])),
     '',
-    ...table(
-      ['package', 'MB'],
-      Object.entries(result.sizes).map(([name, bytes]) => [
-        name,
-        bytes === null ? 'not built' : (bytes / 1e6).toFixed(1),
-      ]),
-    ),
+    ...table(['package', 'MB'], sizeRows(result.sizes)),
   ];
 }
 

@@ -87,7 +87,7 @@ export class BeatHistory {
     let best = Number.NaN;
     for (let k = 0; k < SHAPES_COMPARED; k++) {
       const alike = this.alikes[this.at(back) * SHAPES_COMPARED + k]!;
-      if (!(alike <= best)) best = Number.isNaN(alike) ? best : alike;
+      if (!Number.isNaN(alike) && !(alike <= best)) best = alike;
     }
     return best;
   }

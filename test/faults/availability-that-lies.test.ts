@@ -43,6 +43,17 @@ function daemon(url: string, mqtt: Record<string, unknown> = {}, clock: ManualTi
 
 const AVAILABILITY = 'slothd/pi/availability';
 
+/** A daemon at a broker of its own, and somebody there who has seen it come online. */
+async function seenOnline() {
+  const broker = keep(await startAedes());
+  const consumer = keep(await startConsumer(broker.url, 4, [AVAILABILITY]));
+  const { delivery } = daemon(broker.url);
+  afterwards(() => delivery.stop());
+  await delivery.start();
+  await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
+  return { broker, consumer };
+}
+
 const brokers = [
   { name: 'aedes (3.1.1)', there: true, version: 4 as const, start: () => startAedes() },
   { name: 'MQTT 5', there: true, version: 5 as const, start: () => startMqtt5Broker() },
@@ -125,12 +136,7 @@ test.for(brokers)(
 );
 
 test('whoever says offline while we are here is corrected, but not in a duel', async () => {
-  const broker = keep(await startAedes());
-  const consumer = keep(await startConsumer(broker.url, 4, [AVAILABILITY]));
-  const { delivery } = daemon(broker.url);
-  afterwards(() => delivery.stop());
-  await delivery.start();
-  await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
+  const { consumer } = await seenOnline();
   const births = () => consumer.heard.filter(({ text }) => text === 'online').length;
   const before = births();
   for (let n = 0; n < 50; n++) {
@@ -143,12 +149,7 @@ test('whoever says offline while we are here is corrected, but not in a duel', a
 });
 
 test('whoever clears the topic, or writes another word on it, is corrected: who comes later must find it', async () => {
-  const broker = keep(await startAedes());
-  const consumer = keep(await startConsumer(broker.url, 4, [AVAILABILITY]));
-  const { delivery } = daemon(broker.url);
-  afterwards(() => delivery.stop());
-  await delivery.start();
-  await until(() => consumer.last(AVAILABILITY) === 'online', 'the birth');
+  const { broker, consumer } = await seenOnline();
   for (const word of ['', 'maybe']) {
     await consumer.client.publishAsync(AVAILABILITY, word, { qos: 1, retain: true });
     await until(() => consumer.heard.some(({ text }) => text === word), 'the false word');

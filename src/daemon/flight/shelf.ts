@@ -28,8 +28,8 @@ export class FlightShelf {
   private work: Promise<void> = Promise.resolve();
   private readonly waiting = new Map<string, readonly Uint8Array[]>();
   private waitingBytes = 0;
-  /** Recordings that had no place to wait since the disk last caught up. */
-  private leftOut = 0;
+  /** Something found no place to wait since the disk last caught up, and that was said. */
+  private saidLate = false;
   private folderMade = false;
   /** Path and bytes of what is kept, oldest first; null before the first look. */
   private files: Map<string, number> | null = null;
@@ -59,7 +59,7 @@ export class FlightShelf {
       const newest = this.waiting.get(id)!;
       this.waiting.delete(id);
       this.waitingBytes -= bytesOf(newest);
-      if (this.waiting.size === 0) this.leftOut = 0;
+      if (this.waiting.size === 0) this.saidLate = false;
       try {
         await this.write(join(this.dir, `${id}${EXTENSION}`), await pack(Buffer.concat(newest), PACKING));
       } catch (error) {
@@ -79,7 +79,8 @@ export class FlightShelf {
 
   /** Said once until the disk has caught up: a storm is when a log is full enough. */
   private leaveOut(): void {
-    if (this.leftOut++ > 0) return;
+    if (this.saidLate) return;
+    this.saidLate = true;
     this.log.warn(
       { waitingBytes: this.waitingBytes },
       'recordings of alerts come faster than the disk takes them: some are left out',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { LabDataError } from '../data/find.js';
 import { rationalFactor, resample } from '../signal/resample.js';
+import { standardised } from '../signal/standardise.js';
 import { readRecord } from '../wfdb/index.js';
 
 /**
@@ -36,14 +37,4 @@ export async function loadRecordedNoise(
     return record.signals.map(({ samples }) => standardised(through(resample(samples, up, down, { edges: 'hold' }))));
   };
   return { rateHz, muscle: await channelsOf('ma'), baseline: await channelsOf('bw') };
-}
-
-function standardised(samples: Float32Array): Float32Array {
-  let sum = 0;
-  for (const value of samples) sum += value;
-  const mean = sum / Math.max(1, samples.length);
-  let squares = 0;
-  for (const value of samples) squares += (value - mean) ** 2;
-  const deviation = Math.sqrt(squares / Math.max(1, samples.length)) || 1;
-  return samples.map((value) => (value - mean) / deviation);
 }

@@ -1,5 +1,6 @@
 import type { ReferenceBeats } from '../evaluation/beat-match.js';
 import { between, type Random } from '../random.js';
+import { deviationOf } from '../signal/standardise.js';
 
 /** Recorded noise to train with: muscle (`ma`) and baseline wander (`bw`) of nstdb. Its electrode motion (`em`) is the test. */
 export interface RecordedNoise {
@@ -58,7 +59,7 @@ export function addNoise(
     const snrDb = between(random, -3, 18);
     if (snrDb < HEAVY_BELOW_DB) heavy.fill(1, at, at + length);
     const wanted = (height / Math.sqrt(8)) * 10 ** (-snrDb / 20);
-    const gain = wanted / Math.max(1e-9, rms(noise));
+    const gain = wanted / Math.max(1e-9, deviationOf(noise));
     for (let i = 0; i < length; i++) out[at + i] = out[at + i]! + gain * noise[i]!;
     at += length + Math.floor(between(random, 15, 90) * rateHz);
   }
@@ -116,16 +117,6 @@ function addLowPass(noise: Float32Array, rateHz: number, random: Random): void {
 }
 
 function addScaled(noise: Float32Array, piece: Float32Array): void {
-  const scale = 1 / Math.max(1e-9, rms(piece));
+  const scale = 1 / Math.max(1e-9, deviationOf(piece));
   for (let i = 0; i < noise.length; i++) noise[i] = noise[i]! + scale * piece[i]!;
-}
-
-/** Root mean square about the mean. */
-function rms(values: Float32Array): number {
-  let sum = 0;
-  for (const v of values) sum += v;
-  const mean = sum / Math.max(1, values.length);
-  let squares = 0;
-  for (const v of values) squares += (v - mean) ** 2;
-  return Math.sqrt(squares / Math.max(1, values.length));
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { recoverMotion } from '../../beats/motion.js';
 import { qrsHeight } from '../../beats/noise.js';
 import { readBeatRecord } from '../../beats/records.js';
+import { standardised } from '../../signal/standardise.js';
 import { readRecord, writeRecord } from '../../wfdb/index.js';
 
 /** Which half of nstdb's recordings: limits are chosen with the first, figures reported with the second. */
@@ -115,14 +116,4 @@ export function withNoise(
 function halfOf(samples: Float32Array, half: NoiseHalf): Float32Array {
   const middle = samples.length >> 1;
   return half === 'first' ? samples.slice(0, middle) : samples.slice(middle);
-}
-
-function standardised(samples: Float32Array): Float32Array {
-  let sum = 0;
-  for (const value of samples) sum += value;
-  const mean = sum / Math.max(1, samples.length);
-  let squares = 0;
-  for (const value of samples) squares += (value - mean) ** 2;
-  const rms = Math.sqrt(squares / Math.max(1, samples.length)) || 1;
-  return samples.map((value) => (value - mean) / rms);
 }

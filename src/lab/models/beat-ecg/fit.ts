@@ -3,8 +3,8 @@ import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.j
 import type { RecordedNoise } from '../../augment/recorded-noise.js';
 import { type BeatRecord, FEATURE_COUNT, WINDOW_VALUES } from '../../data/beat-records.js';
 import { pruneChannels } from '../../prune/channel.js';
-import { coarse } from '../../prune/coarse.js';
-import { type PruningWish, plannedPruner } from '../../prune/plan.js';
+import type { PruningWish } from '../../prune/plan.js';
+import { pruningWhileTraining } from '../../prune/while-training.js';
 import { quantizationAware } from '../../quantize/index.js';
 import type { CheckpointOptions } from '../../train/keeper.js';
 import {
@@ -101,27 +101,18 @@ export async function fitPruned(
     });
   }
   const sampler = new BeatSampler(ready, recipe, seed + 7919, control.noise);
-  const names = model.trainableWeights.map((weight) => weight.originalName);
   const steps = epochs * recipe.stepsPerEpoch;
-  const pruner = plannedPruner(others, BEAT_ECG_PRUNING, steps, names);
-  const levels =
-    wish.levels === undefined
-      ? null
-      : coarse(model, wish.levels, { from: BEAT_ECG_PRUNING.end * steps, except: [OUTPUT_NAME] });
+  const { hooks, pruner, settle } = pruningWhileTraining(model, others, BEAT_ECG_PRUNING, steps, [OUTPUT_NAME]);
   const settings = { ...recipe, epochs, peakLearningRate };
   seedDropout(model, seed);
   const next = wish.teacher ? taught(() => sampler.next(), teacher, wish.teacher) : () => sampler.next();
   const { history } = await trainModel(model, next, settings, {
     onEpoch,
-    onStep(step, weights) {
-      pruner.step(step, weights);
-      levels?.onStep(step);
-    },
-    ...(levels && { forwardWeights: levels.forwardWeights }),
+    ...hooks,
     ...watching(control, preprocessing),
     states: [sampler, pruner],
   });
-  levels?.settle();
+  settle();
   teacher.dispose();
   return history;
 }

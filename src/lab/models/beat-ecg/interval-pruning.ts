@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { coarse } from '../../prune/coarse.js';
-import { type PruningWish, plannedPruner } from '../../prune/plan.js';
+import type { PruningWish } from '../../prune/plan.js';
+import { pruningWhileTraining } from '../../prune/while-training.js';
 import type { CheckpointOptions } from '../../train/keeper.js';
 import { trainModel } from '../../train/loop.js';
 import { imitated } from './distil.js';
@@ -39,28 +39,21 @@ export async function fitPrunedIntervals(
   const student = branchOf(model);
   const epochs = BEAT_ECG_PRUNING.intervalEpochs;
   const steps = epochs * recipe.intervals.stepsPerEpoch;
-  const names = student.trainableWeights.map((weight) => weight.originalName);
-  const pruner = plannedPruner(wish, BEAT_ECG_PRUNING, steps, names);
-  const levels =
-    wish.levels === undefined ? null : coarse(student, wish.levels, { from: BEAT_ECG_PRUNING.end * steps });
+  const { hooks, pruner, settle } = pruningWhileTraining(student, wish, BEAT_ECG_PRUNING, steps);
   const next = imitated(() => sampler.next(), branchOf(teacher));
   await trainModel(
     student,
     next,
     { ...recipe.intervals, epochs, loss: 'squared' },
     {
-      onStep(step, weights) {
-        pruner.step(step, weights);
-        levels?.onStep(step);
-      },
-      ...(levels && { forwardWeights: levels.forwardWeights }),
+      ...hooks,
       states: [sampler, pruner],
       ...(checkpoint && {
         checkpoint: { ...checkpoint, file: checkpoint.file.replace(/(\.ckpt)?$/, '-intervals.ckpt') },
       }),
     },
   );
-  levels?.settle();
+  settle();
   for (const layer of layers) layer.trainable = false;
 }
 
