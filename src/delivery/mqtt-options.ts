@@ -32,6 +32,8 @@ export async function clientOptions(
     reconnectPeriod: 0,
     queueQoSZero: false,
     resubscribe: false,
+    // Else mqtt-packet makes and keeps a Buffer for each of 65,536 numbers at the first packet: 8 MB, before the first alert.
+    writeCache: false,
     will: { topic: availabilityTopic, payload: Buffer.from('offline'), qos: 1, retain: true },
     rejectUnauthorized: tls.verify,
   };
