@@ -9,6 +9,12 @@ export function pssBytes(pid) {
   return Number(line[1]) * 1024;
 }
 
+/** Bytes of memory no other process can share or the kernel drop: heaps and stacks. What grows in a leak. */
+export function anonymousBytes(pid) {
+  const line = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').match(/^Anonymous:\s+(\d+) kB/m);
+  return Number(line[1]) * 1024;
+}
+
 /** CPU seconds, user and system, since the process began. */
 export function cpuSeconds(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,6 +1,6 @@
 // Memory and descriptors over time. Kills cut the soak into lives; the slope is that within lives, pooled, beyond each one's start.
 import { readdirSync, readFileSync } from 'node:fs';
-import { childrenOf, pssBytes, slope } from '../lib/processes.mjs';
+import { anonymousBytes, childrenOf, slope } from '../lib/processes.mjs';
 
 /** Hours of a life that do not count: code is compiled, caches and the flight recorder's minutes fill. */
 const WARM_UP_HOURS = 10 / 60;
@@ -31,7 +31,8 @@ export class Figures {
           this.#points[name].push({
             pid,
             atHours,
-            mib: pssBytes(pid) / MIB,
+            // Not PSS: it grows when another Node program ends that shared the same binary.
+            mib: anonymousBytes(pid) / MIB,
             descriptors: readdirSync(`/proc/${pid}/fd`).length,
           });
       } catch {
