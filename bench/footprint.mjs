@@ -1,7 +1,7 @@
 // What slothd costs a machine: memory, CPU, time to ready, disk writes, sizes. Usage: npm run bench:footprint -- [--seconds 60] [--idle 30]
 // Simulated ECG at 250 Hz through virtual ports into `slothd run`; daemon and model host are measured from /proc.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,11 +24,18 @@ const top = fileURLToPath(new URL('../', import.meta.url));
 const format = findFormat('ad8232');
 const formatOptions = { rateHz: 250 };
 
+// A Node of its own, as in the Debian packages: PSS would else be the smaller, the more programs run this machine's Node,
+// this one among them.
+const nodeFolder = mkdtempSync(join(tmpdir(), 'slothd-footprint-node-'));
+const node = join(nodeFolder, 'node');
+copyFileSync(process.execPath, node);
+
 const broker = await startBroker();
 const idle = await measure(1, Number(options.idle), false);
 const one = await measure(1, Number(options.seconds), true);
 const eight = await measure(8, Number(options.seconds), true);
 await broker.close();
+rmSync(nodeFolder, { recursive: true, force: true });
 const sizes = { ...packages(), npmTarball: npmTarball() };
 
 table(
@@ -64,7 +71,7 @@ async function measure(sensors, seconds, beating) {
   };
   writeFileSync(file, JSON.stringify(config));
   const began = performance.now();
-  const daemon = spawn(process.execPath, [join(top, 'dist/main.js'), 'run', '--config', file], {
+  const daemon = spawn(node, [join(top, 'dist/main.js'), 'run', '--config', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
     // As systemd/package/slothd.sh starts it.
     env: { MALLOC_ARENA_MAX: '1', ...process.env },

@@ -255,7 +255,7 @@ export class Daemon {
       persons: this.persons,
       onAlert: (change, { alarms, runtime }) => this.desk.take(change, alarms, runtime.current?.causeMs ?? null),
       onOnline: (sensor, online) => this.online(sensor, online),
-      ...(this.flights ? { saveFlight: (id, parts) => this.flights?.save(id, parts) } : {}),
+      ...(this.flights ? { saveFlight: (id, members) => this.flights?.save(id, members) } : {}),
     });
     this.stations.set(station.name, station);
     await this.desk.restore(station.name, station.alarms);

@@ -16,6 +16,7 @@ import { type AnomalyModelUse, AnomalyPath } from './anomaly-path.js';
 import { BeatClassifier } from './beat-classifier.js';
 import type { Outside } from './daemon.js';
 import { flightBuild, flightModels } from './flight/build.js';
+import type { GzipMember } from './flight/gzip-member.js';
 import { FlightRecorder } from './flight/recorder.js';
 import type { Models, SlotModel } from './models.js';
 import type { Persons } from './persons.js';
@@ -59,7 +60,7 @@ export interface StationOptions {
   readonly onAlert: (change: AlertChange, station: Station) => void;
   readonly onOnline: (sensor: string, online: boolean) => void;
   /** Where the stretches that alerts freeze are kept; left out: nothing is recorded. */
-  readonly saveFlight?: ((alertId: string, parts: readonly Uint8Array[]) => void) | undefined;
+  readonly saveFlight?: ((alertId: string, members: readonly GzipMember[]) => void) | undefined;
 }
 
 /** One configured sensor with all that belongs to it: link, pipeline, alarms, vitals, live trace. */

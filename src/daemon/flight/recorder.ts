@@ -9,6 +9,7 @@ import type { Rhythm } from '../../domain/rhythm.js';
 import type { ShockableVerdict } from '../../domain/shockable.js';
 import { type CaptureHeader, encodeRecord, MAGIC, RECORD, type RecordType } from '../../sensor/capture/container.js';
 import { OrderedAnswers } from '../ordered-answers.js';
+import { GzipMember } from './gzip-member.js';
 import type { FlightHeader } from './header.js';
 import { LastBytes } from './last-bytes.js';
 import { RecordLog } from './record-log.js';
@@ -54,8 +55,8 @@ export interface FlightRecorderOptions {
     readonly capture: Omit<CaptureHeader, 'version' | 'part' | 'flight' | 'startedAt'>;
     readonly flight: Omit<FlightHeader, 'version' | 'alert' | 'startMs' | 'nextQuestion'>;
   };
-  /** Takes the file of an alert; called again when more of the stretch is known. */
-  readonly save: (alertId: string, parts: readonly Uint8Array[]) => void;
+  /** Takes the file of an alert in its members; called again when more of the stretch is known. */
+  readonly save: (alertId: string, members: readonly GzipMember[]) => void;
 }
 
 /** From one state to the next. */
@@ -63,8 +64,10 @@ interface Segment {
   readonly startMs: StreamMs;
   readonly nextQuestion: number;
   readonly warm: Uint8Array;
-  readonly state: Uint8Array;
-  readonly log: RecordLog;
+  /** The record of the state. Packed at once: a third of a megabyte for ECG, for each minute that is kept. */
+  readonly state: GzipMember;
+  /** Packed when the next segment begins. */
+  log: RecordLog | GzipMember;
 }
 
 /**
@@ -196,12 +199,15 @@ export class FlightRecorder {
       ...capture,
       flight: { version: 1, alert, startMs, nextQuestion, ...flight } satisfies FlightHeader,
     };
-    this.options.save(id, [
+    const head = [
       MAGIC,
       encodeRecord(RECORD.header, startMs, json(header)),
       encodeRecord(RECORD.warm, startMs, first.warm),
-      encodeRecord(RECORD.state, startMs, first.state),
-      ...this.segments.map(({ log }) => log.copy()),
+    ];
+    this.options.save(id, [
+      new GzipMember(Buffer.concat(head)),
+      first.state,
+      ...this.segments.map(({ log }) => (log instanceof GzipMember ? log : new GzipMember(log.copy()))),
     ]);
   }
 
@@ -216,11 +222,18 @@ export class FlightRecorder {
   private begin(tMs: StreamMs): void {
     const roots = this.options.roots();
     if (!roots) return;
+    const state = new GzipMember(encodeRecord(RECORD.state, tMs, encodeState(roots, STATE_OF_PIPELINE)));
+    state.shrink();
+    const ended = this.segments.at(-1);
+    if (ended?.log instanceof RecordLog) {
+      ended.log = new GzipMember(ended.log.copy());
+      ended.log.shrink();
+    }
     this.segments.push({
       startMs: tMs,
       nextQuestion: this.question,
       warm: Buffer.concat([this.head, this.tail.copy()]),
-      state: encodeState(roots, STATE_OF_PIPELINE),
+      state,
       log: new RecordLog(),
     });
     const { minutes, maxBytes, phase = 1 } = this.options;
@@ -234,7 +247,8 @@ export class FlightRecorder {
   }
 
   private add(type: RecordType, tMs: StreamMs, payload: Uint8Array): void {
-    this.segments.at(-1)?.log.add(type, tMs, payload);
+    const log = this.segments.at(-1)?.log;
+    if (log instanceof RecordLog) log.add(type, tMs, payload);
   }
 }
 

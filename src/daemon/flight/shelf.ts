@@ -1,21 +1,16 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { constants, gunzip, gzip } from 'node:zlib';
+import { gunzip } from 'node:zlib';
 import type { Logger } from 'pino';
+import type { GzipMember } from './gzip-member.js';
 
-const pack = promisify(gzip);
 const unpack = promisify(gunzip);
-/**
- * The fast level: an alert storm packs a megabyte for each alert, on cores that the other alerts need. It takes a quarter
- * of the time of the default level for a quarter more bytes.
- */
-const PACKING = { level: constants.Z_BEST_SPEED };
 const EXTENSION = '.slothrec.gz';
 /** Frozen stretches are a megabyte or two; more unpacked is no file of ours. */
 const MOST_UNPACKED = 256 * 1024 * 1024;
 /**
- * What may wait for the disk, unpacked: room for an alert of each of 64 sensors at once, but a storm on a slow card must not
+ * What may wait for the disk: room for an alert of each of 64 sensors at once, but a storm on a slow card must not
  * fill the memory.
  */
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
@@ -26,7 +21,7 @@ const MOST_WAITING_BYTES = 64 * 1024 * 1024;
  */
 export class FlightShelf {
   private work: Promise<void> = Promise.resolve();
-  private readonly waiting = new Map<string, readonly Uint8Array[]>();
+  private readonly waiting = new Map<string, { readonly members: readonly GzipMember[]; readonly bytes: number }>();
   private waitingBytes = 0;
   /** Something found no place to wait since the disk last caught up, and that was said. */
   private saidLate = false;
@@ -44,24 +39,26 @@ export class FlightShelf {
    * Writes in the background, whole or not at all; of several versions that wait the newest is written. What finds too much
    * waiting is left out.
    */
-  save(id: string, parts: readonly Uint8Array[]): void {
+  save(id: string, members: readonly GzipMember[]): void {
     if (!isId(id)) return;
     const former = this.waiting.get(id);
-    const bytes = this.waitingBytes + bytesOf(parts) - bytesOf(former ?? []);
-    if (bytes > MOST_WAITING_BYTES && this.waiting.size > 0) {
+    const bytes = members.reduce((sum, { length }) => sum + length, 0);
+    const waitingBytes = this.waitingBytes + bytes - (former?.bytes ?? 0);
+    if (waitingBytes > MOST_WAITING_BYTES && this.waiting.size > 0) {
       this.leaveOut();
       return;
     }
-    this.waitingBytes = bytes;
-    this.waiting.set(id, parts);
+    this.waitingBytes = waitingBytes;
+    this.waiting.set(id, { members, bytes });
     if (former) return;
     this.work = this.work.then(async () => {
       const newest = this.waiting.get(id)!;
       this.waiting.delete(id);
-      this.waitingBytes -= bytesOf(newest);
+      this.waitingBytes -= newest.bytes;
       if (this.waiting.size === 0) this.saidLate = false;
       try {
-        await this.write(join(this.dir, `${id}${EXTENSION}`), await pack(Buffer.concat(newest), PACKING));
+        const packed = await Promise.all(newest.members.map((member) => member.packed()));
+        await this.write(join(this.dir, `${id}${EXTENSION}`), Buffer.concat(packed));
       } catch (error) {
         this.folderMade = false;
         this.log.warn({ id, err: error }, 'the recording of an alert could not be kept');
@@ -130,10 +127,6 @@ export class FlightShelf {
     found.sort((a, b) => a.atMs - b.atMs);
     return new Map(found.map(({ file, bytes }) => [file, bytes]));
   }
-}
-
-function bytesOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, { length }) => sum + length, 0);
 }
 
 function isId(id: string): boolean {

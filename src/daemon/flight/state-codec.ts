@@ -38,6 +38,10 @@ const TYPED = [
 ] as const;
 type Typed = InstanceType<(typeof TYPED)[number]>;
 
+const NAMES = new Map<string, Uint8Array>();
+/** Some hundreds are met; plain objects may have keys that come from outside. */
+const MOST_NAMES = 4096;
+
 /** State that does not fit the object it is to go into. */
 export class StateError extends Error {
   override readonly name = 'StateError';
@@ -76,7 +80,7 @@ class Encoder {
 
   run(root: object): Uint8Array {
     this.value(root);
-    return Uint8Array.from(this.out.subarray(0, this.length));
+    return new Uint8Array(this.out.subarray(0, this.length));
   }
 
   private value(value: unknown): void {
@@ -123,14 +127,18 @@ class Encoder {
       this.count(value.size);
       for (const item of value) this.value(item);
     } else {
-      const fields = Object.entries(value).filter(([name]) => !BUILT_WITH.has(name));
       this.byte(TAG.object);
-      this.text(classNameOf(value));
-      this.count(fields.length);
-      for (const [name, item] of fields) {
-        this.text(name);
-        this.value(item);
+      this.name(classNameOf(value));
+      const countAt = this.length;
+      this.count(0);
+      let fields = 0;
+      for (const name of Object.keys(value)) {
+        if (BUILT_WITH.has(name)) continue;
+        this.name(name);
+        this.value((value as Record<string, unknown>)[name]);
+        fields++;
       }
+      this.out.writeUInt32LE(fields, countAt);
     }
   }
 
@@ -143,6 +151,19 @@ class Encoder {
     this.room(value.byteLength);
     this.out.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), this.length);
     this.length += value.byteLength;
+  }
+
+  /** Names of classes and fields are few and come again: each is encoded once. */
+  private name(name: string): void {
+    let bytes = NAMES.get(name);
+    if (!bytes) {
+      bytes = Buffer.from(name);
+      if (NAMES.size < MOST_NAMES) NAMES.set(name, bytes);
+    }
+    this.count(bytes.length);
+    this.room(bytes.length);
+    this.out.set(bytes, this.length);
+    this.length += bytes.length;
   }
 
   private text(text: string): void {

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GzipMember } from '../../../src/daemon/flight/gzip-member.js';
 import { FlightShelf } from '../../../src/daemon/flight/shelf.js';
 
 let dir = '';
@@ -26,8 +27,8 @@ const noise = (length: number, seed: number) => {
 describe('frozen stretches on the disk', () => {
   it('are there for the next process, the newest version of each', async () => {
     const shelf = new FlightShelf(join(dir, 'flight'), 1e6, log);
-    shelf.save('a-1', [noise(100, 1)]);
-    shelf.save('a-1', [noise(60, 2), noise(60, 3)]);
+    shelf.save('a-1', [new GzipMember(noise(100, 1))]);
+    shelf.save('a-1', [new GzipMember(noise(60, 2)), new GzipMember(noise(60, 3))]);
     await shelf.settled();
     const next = new FlightShelf(join(dir, 'flight'), 1e6, log);
     expect(await next.load('a-1')).toEqual(Buffer.concat([noise(60, 2), noise(60, 3)]));
@@ -39,7 +40,7 @@ describe('frozen stretches on the disk', () => {
     await writeFile(join(dir, 'x.slothrec.gz.new'), 'half');
     const shelf = new FlightShelf(dir, 35_000, log);
     for (const [i, id] of ['a', 'b', 'c', 'd', 'e'].entries()) {
-      shelf.save(id, [noise(10_000, i + 1)]);
+      shelf.save(id, [new GzipMember(noise(10_000, i + 1))]);
       await shelf.settled();
       await new Promise((resolve) => setTimeout(resolve, 15));
     }
@@ -49,7 +50,7 @@ describe('frozen stretches on the disk', () => {
   it('cost nothing but themselves where the disk cannot be written', async () => {
     await writeFile(join(dir, 'file'), '');
     const shelf = new FlightShelf(join(dir, 'file', 'below'), 1e6, log);
-    shelf.save('a', [noise(10, 1)]);
+    shelf.save('a', [new GzipMember(noise(10, 1))]);
     await shelf.settled();
     expect(warnings).toHaveLength(1);
     expect(await shelf.load('a')).toBeNull();
@@ -58,11 +59,11 @@ describe('frozen stretches on the disk', () => {
   it('wait in bounded memory: in a storm on a slow disk some are left out, and that is said once', async () => {
     const shelf = new FlightShelf(join(dir, 'flight'), 1e9, log);
     const big = new Uint8Array(30 * 1024 * 1024);
-    for (const id of ['a', 'b', 'c', 'd']) shelf.save(id, [big]);
+    for (const id of ['a', 'b', 'c', 'd']) shelf.save(id, [new GzipMember(big)]);
     await shelf.settled();
     expect((await readdir(join(dir, 'flight'))).sort()).toEqual(['a.slothrec.gz', 'b.slothrec.gz']);
     expect(warnings).toHaveLength(1);
-    shelf.save('e', [big]);
+    shelf.save('e', [new GzipMember(big)]);
     await shelf.settled();
     expect(await shelf.load('e')).toHaveLength(big.length);
     expect(warnings).toHaveLength(1);
@@ -70,12 +71,12 @@ describe('frozen stretches on the disk', () => {
 
   it('are kept again where somebody removed their folder', async () => {
     const shelf = new FlightShelf(join(dir, 'flight'), 1e6, log);
-    shelf.save('a', [noise(10, 1)]);
+    shelf.save('a', [new GzipMember(noise(10, 1))]);
     await shelf.settled();
     await rm(join(dir, 'flight'), { recursive: true });
-    shelf.save('b', [noise(10, 2)]);
+    shelf.save('b', [new GzipMember(noise(10, 2))]);
     await shelf.settled();
-    shelf.save('c', [noise(10, 3)]);
+    shelf.save('c', [new GzipMember(noise(10, 3))]);
     await shelf.settled();
     expect(await shelf.load('c')).toEqual(Buffer.from(noise(10, 3)));
   });

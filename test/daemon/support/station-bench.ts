@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { configSchema } from '../../../src/config/schema.js';
+import type { GzipMember } from '../../../src/daemon/flight/gzip-member.js';
 import type { Models } from '../../../src/daemon/models.js';
 import { Persons } from '../../../src/daemon/persons.js';
 import { Station } from '../../../src/daemon/station.js';
@@ -46,7 +47,7 @@ export interface StationBenchOptions {
   readonly persons?: Persons;
   readonly models?: Models;
   readonly flightRecorder?: Record<string, unknown>;
-  readonly saveFlight?: (alertId: string, parts: readonly Uint8Array[]) => void;
+  readonly saveFlight?: (alertId: string, members: readonly GzipMember[]) => void;
 }
 
 /** One sensor of the daemon, wired as the daemon wires it, with everything it says written down. */
