@@ -16,6 +16,9 @@ export type PortFactory = (
   options: ConstructorParameters<typeof SerialPort>[0] & { readonly binding: typeof SerialPort.binding },
 ) => SerialPort;
 
+/** A second of the fastest format; the library's own 64 KiB would be most of what a slow sensor costs. */
+const READ_BUFFER_BYTES = 16 * 1024;
+
 /** A serial port, by `serialport`. */
 export class SerialLink implements Link {
   readonly name: string;
@@ -41,6 +44,7 @@ export class SerialLink implements Link {
       dataBits,
       parity,
       stopBits,
+      highWaterMark: READ_BUFFER_BYTES,
       autoOpen: false,
     });
     let closing = false;
