@@ -99,25 +99,27 @@ function wire() {
       out.push(`![p99 by system and number of sensors](${file})`, '');
     }
   }
-  out.push('### What was aimed at, and what came of it', '', ...aims(result.rows), '', ...TRIED);
+  out.push('### What was aimed at, and what came of it', '', ...aims(result.rows), '', ...tried());
   return out;
 }
 
 /** Kept by hand: what profiles of the missed aims showed, and what was done. */
-const TRIED = [
-  'Why the missed ones are missed, by profile (`node --cpu-prof`, and the stages the daemon itself measures):',
-  '',
-  '- **p50 at one sensor.** Of 2.5 ms, 0.5 pass until the process wakes, 0.6 in code that is still interpreted (an alert is rare, so',
-  '  its path stays cold), 0.35 in mqtt.js, 0.5 in the broker and the subscriber. A rehearsal of the alert path at the start, and',
-  "  flags of V8, gained nothing. Nagle's algorithm is off and an alert leaves before the store and the books have their turn;",
-  '  both gained much.',
-  '- **p99.** What stands before an alert is other work of the same thread: collections of garbage (the young heap is kept small for',
-  "  that), a sensor's state for the flight recorder once a minute (2 to 5 ms; half of that since names are encoded once and packing",
-  "  is left to other threads), vitals and looks for fibrillation of other sensors (they take turns now). slothd's own share is in",
-  '  the last line of the command.',
-  '- **CPU at few sensors.** Two processes with their clocks, health and metrics cost about 1 % of a core with no data at all',
-  '  ([footprint](#footprint)), and short runs are mostly compilers. With more sensors it is shared.',
-];
+function tried() {
+  return [
+    'Why the missed ones are missed, by profile (`node --cpu-prof`, and the stages the daemon itself measures):',
+    '',
+    '- **p50 at one sensor.** Of 2.5 ms, 0.5 pass until the process wakes, 0.6 in code that is still interpreted (an alert is rare, so',
+    '  its path stays cold), 0.35 in mqtt.js, 0.5 in the broker and the subscriber. A rehearsal of the alert path at the start, and',
+    "  flags of V8, gained nothing. Nagle's algorithm is off and an alert leaves before the store and the books have their turn;",
+    '  both gained much.',
+    '- **p99.** What stands before an alert is other work of the same thread: collections of garbage (the young heap is kept small for',
+    "  that), a sensor's state for the flight recorder once a minute (2 to 5 ms; half of that since names are encoded once and packing",
+    "  is left to other threads), vitals and looks for fibrillation of other sensors (they take turns now). slothd's own share is in",
+    '  the last line of the command.',
+    '- **CPU at few sensors.** Two processes with their clocks, health and metrics cost about 1 % of a core with no data at all',
+    '  ([footprint](#footprint)), and short runs are mostly compilers. With more sensors it is shared.',
+  ];
+}
 
 /** Our aims against the rows, losses as plainly as wins. */
 function aims(rows) {
