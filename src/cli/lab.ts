@@ -19,6 +19,7 @@ import { pruningTable } from './lab/pruning-table.js';
 import { rhythmRr } from './lab/rhythm-rr.js';
 import { setupCommand } from './lab/setup.js';
 import { shockableEcg } from './lab/shockable-ecg.js';
+import { UsageError } from './usage-error.js';
 
 /** The models that the lab makes. */
 const MODELS: Readonly<Record<string, LabModel>> = {
@@ -39,6 +40,10 @@ export function labCommand(): Command {
   verb(lab, 'train')
     .description('Train the float model on its training recordings; cross-validated by patient.')
     .option('--out <dir>', 'where the model goes (.slothd/lab/<model>/float)')
+    .option(
+      '--split <file>',
+      'beat-ecg: recordings of your own to train and test on, a JSON file (docs/lab.md); the later steps follow it',
+    )
     .option('--folds <n>', "folds by patient, if not the recipe's; 0 trains only the model itself", whole)
     .option('--seed <n>', 'seed of weights, sampling and augmentation', whole, 0)
     .option(
@@ -63,7 +68,10 @@ export function labCommand(): Command {
     .option('--baseline <share>', 'beat-ecg: add recorded baseline wander (nstdb), likewise', share)
     .option('--mains <share>', 'beat-ecg: add mains hum of up to this amplitude, in QRS heights, such as 0.1', share)
     .option('--backend <name>', 'native, wasm or auto', 'auto')
-    .action((options: WithModel<TrainArguments>) => of(options).train(options));
+    .action((options: WithModel<TrainArguments>) => {
+      refuseSplit(options);
+      return of(options).train(options);
+    });
   verb(lab, 'prune')
     .description('Prune a trained model while training it on: single weights by magnitude, or whole channels.')
     .option('--from <dir>', 'the trained model (.slothd/lab/<model>/float)')
@@ -81,7 +89,11 @@ export function labCommand(): Command {
     )
     .option('--channels-of <name=share>', 'the same for one layer; may be given again', layerShare)
     .option('--resume', 'go on with a pruning of the same settings that was stopped or killed')
-    .option('--folds <n>', 'beat-ecg: folds by patient for its own offsets; 0 keeps those of the float model', whole)
+    .option(
+      '--folds <n>',
+      'beat-ecg: folds by patient for its own offsets, those of the training unless told; 0 keeps those of the float model',
+      whole,
+    )
     .option(
       '--table',
       'prune nothing for keeps: print what each share of --shares and --channel-shares costs and brings, on a fifth of the patients',
@@ -151,6 +163,12 @@ function verb(lab: Command, name: string): Command {
 
 function of({ model }: { readonly model: string }): LabModel {
   return MODELS[model]!;
+}
+
+/** The people of the other models are part of their recipes. */
+function refuseSplit({ model, split }: WithModel<TrainArguments>): void {
+  if (split === undefined || model === 'beat-ecg') return;
+  throw new UsageError(`${model} takes no --split: beat-ecg can be trained on recordings of your own`);
 }
 
 function whole(text: string): number {

@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { needDatabase } from '../../lab/data/find.js';
+import { patientsByHeader } from '../../lab/data/patients.js';
 import {
   foldsByPatient,
+  joinedPatients,
+  KNOWN_PATIENTS,
   readSplit,
   SHIPPED_SPLITS,
   type Split,
@@ -16,6 +20,9 @@ interface SplitArguments {
   readonly of?: readonly string[];
   readonly folds: number;
   readonly seed: number;
+  /** The last fold is kept for the test. */
+  readonly test?: boolean;
+  readonly data?: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -25,11 +32,10 @@ const HELP = `
   slothd data split beat-ecg
   slothd data split --of mitdb svdb --folds 5 --out mine.json
   slothd data split mine.json
+  slothd data split --of ward --data ~/ecg --folds 5 --test --out ward.json     # for \`slothd lab train --split ward.json\`
 
-A split is a JSON file: parts with their records ("mitdb/100"), and which records are one person's ("patients").`;
-
-/** Records of one person that no file of a database says are one person's. */
-const KNOWN_PATIENTS: Split['patients'] = [['mitdb/201', 'mitdb/202']];
+A split is a JSON file: parts with their records ("mitdb/100"), and which records are one person's ("patients"), as the
+records' headers tell (a comment such as "# patient: 7").`;
 
 /** `slothd data split`: which records are for what. */
 export function splitCommand(): Command {
@@ -39,6 +45,8 @@ export function splitCommand(): Command {
     .option('--of <database...>', 'make folds of the records of these databases')
     .option('--folds <n>', 'how many', Number, 5)
     .option('--seed <n>', 'of the order in which people are dealt', Number, 0)
+    .option('--test', 'keep the last fold for the test: what `slothd lab train --split` takes')
+    .option('--data <dir>', 'folder that holds the databases ($SLOTHD_DATA, else the cache of `slothd data get`)')
     .option('-o, --out <file>', 'where the new split goes (printed unless told)')
     .option('--json', 'print the split as it stands in its file')
     .addHelpText('after', HELP)
@@ -82,22 +90,31 @@ async function split(name: string | undefined, options: SplitArguments): Promise
   }
 }
 
-async function foldsOf(databases: readonly string[], { folds, seed }: SplitArguments): Promise<Split> {
+async function foldsOf(databases: readonly string[], { folds, seed, test, data }: SplitArguments): Promise<Split> {
   const records: string[] = [];
+  const named: (readonly string[])[] = [...KNOWN_PATIENTS];
   for (const database of databases) {
-    const files = await readdir(needDatabase(database));
+    const folder = data === undefined ? needDatabase(database) : join(data, database);
+    const files = await readdir(folder).catch(() => {
+      throw new UsageError(`there is no folder ${folder}`);
+    });
     const names = new Set(
       files.filter((file) => /\.(hea|atr|qrs|ecg)$/.test(file)).map((file) => file.replace(/\.\w+$/, '')),
     );
-    records.push(...[...names].sort().map((record) => `${database}/${record}`));
+    const own = [...names].sort().map((record) => `${database}/${record}`);
+    records.push(...own);
+    const withHeader = own.filter((record) => files.includes(`${record.split('/')[1]}.hea`));
+    named.push(...(await patientsByHeader(dirname(folder), withHeader)));
   }
-  const patients = KNOWN_PATIENTS.filter((own) => own.some((record) => records.includes(record)));
+  const patients = joinedPatients(named).filter((own) => own.some((record) => records.includes(record)));
   const foldOf = foldsByPatient(records, folds, { patients, seed });
+  const partOf = (fold: number) => (test && fold === folds - 1 ? 'test' : `fold-${fold + 1}`);
   const parts = Object.fromEntries(
-    Array.from({ length: folds }, (_, fold) => [`fold-${fold + 1}`, records.filter((_, i) => foldOf[i] === fold)]),
+    Array.from({ length: folds }, (_, fold) => [partOf(fold), records.filter((_, i) => foldOf[i] === fold)]),
   );
-  const command = `slothd data split --of ${databases.join(' ')} --folds ${folds} --seed ${seed}`;
-  return { name: databases.join('-'), title: `${folds} folds by patient`, cite: command, parts, patients };
+  const command = `slothd data split --of ${databases.join(' ')} --folds ${folds} --seed ${seed}${test ? ' --test' : ''}`;
+  const title = test ? `${folds - 1} folds by patient and a test` : `${folds} folds by patient`;
+  return { name: databases.join('-'), title, cite: command, parts, patients };
 }
 
 function counts({ parts }: Split): string {

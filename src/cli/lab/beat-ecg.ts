@@ -1,5 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { dataFolders, findDatabase, needDatabase } from '../../lab/data/find.js';
+import { type Split, splitFrom } from '../../lab/data/split-file.js';
+import { UsageError } from '../usage-error.js';
 import {
   announceBackend,
   type DataOptions,
@@ -15,22 +18,51 @@ import {
 const NAME = 'beat-ecg';
 const load = () => labImport(() => import('../../lab/models/beat-ecg/index.js'));
 
-async function dataOptions({ data }: DataOptions) {
-  const { needDatabase } = await import('../../lab/data/find.js');
-  return { dataFolder: data ?? dirname(needDatabase('mitdb')), cacheFolder: workFolder(NAME, 'cache') };
+/** @param split somebody's own, whose databases lie together in one folder as slothd's do */
+async function dataOptions({ data }: DataOptions, split?: Split) {
+  const database = Object.values(split?.parts ?? {})
+    .flat()[0]
+    ?.split('/')[0];
+  const dataFolder = data ?? dirname(database === undefined ? needDatabase('mitdb') : needOwn(database));
+  return { dataFolder, cacheFolder: workFolder(NAME, 'cache') };
 }
 
-/** N, S or V of every beat of an ECG lead: trained on DS1 and svdb, tested on DS2. */
+/** Recordings of somebody's own cannot be downloaded. */
+function needOwn(database: string): string {
+  const found = findDatabase(database);
+  if (found) return found;
+  throw new UsageError(
+    `there is no folder ${database} in ${dataFolders().join(' or ')}: --data says where recordings are`,
+  );
+}
+
+/** Where the recordings of a training that was made before are. */
+async function dataOfTraining(options: DataOptions, folder: string) {
+  const { readTraining } = await load();
+  return dataOptions(options, (await readTraining(folder)).split);
+}
+
+/** A split's file, checked with the recordings it names; undefined for slothd's own. */
+async function ownSplit(file: string | undefined, options: DataOptions): Promise<Split | undefined> {
+  if (file === undefined || file === NAME) return undefined;
+  const { checkedSplit, readOwnSplit } = await load();
+  const split = readOwnSplit(file);
+  return checkedSplit(file, split, (await dataOptions(options, split)).dataFolder);
+}
+
+/** N, S or V of every beat of an ECG lead: trained on DS1 and svdb and tested on DS2, or on people of one's own. */
 export const beatEcg: LabModel = {
-  async train({ out = workFolder(NAME, 'float'), folds = 5, seed, seeds, epochs, backend, classWeights, ...options }) {
+  async train({ out = workFolder(NAME, 'float'), folds, seed, seeds, epochs, backend, classWeights, ...options }) {
     await announceBackend(backend);
     const { BEAT_ECG_RECIPE, trainBeatEcg } = await load();
     const { mains, muscle, baseline } = options;
     const added = Object.entries({ mains, muscle, baseline }).filter(([, level]) => level !== undefined);
     const augmentation = added.length > 0 && { ...BEAT_ECG_RECIPE.augmentation, ...Object.fromEntries(added) };
     const { bar, onProgress } = reporter();
+    const split = await ownSplit(options.split, options);
     const training = await trainBeatEcg({
-      ...(await dataOptions(options)),
+      ...(await dataOptions(options, split)),
+      ...(split && { split }),
       ...{
         outFolder: out,
         folds,
@@ -57,9 +89,10 @@ export const beatEcg: LabModel = {
     const { sparsity, schedule, levels, folds, resume } = options;
     const { pruneBeatEcg } = await load();
     const { bar, onProgress } = reporter();
+    const modelFolder = from ?? workFolder(NAME, 'float');
     const training = await pruneBeatEcg({
-      ...(await dataOptions(options)),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), outFolder: out, backend, onProgress },
+      ...(await dataOfTraining(options, modelFolder)),
+      ...{ modelFolder, outFolder: out, backend, onProgress },
       ...{ sparsity, schedule, levels, layers: layer, channels: channels ?? channelsOf, folds, resume },
     });
     bar.end();
@@ -70,9 +103,10 @@ export const beatEcg: LabModel = {
     await announceBackend(backend);
     const { beatEcgPruningTable } = await load();
     const { bar, onProgress } = reporter();
+    const modelFolder = from ?? workFolder(NAME, 'float');
     const rows = await beatEcgPruningTable({
-      ...(await dataOptions(options)),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), backend, onProgress },
+      ...(await dataOfTraining(options, modelFolder)),
+      ...{ modelFolder, backend, onProgress },
       ...{ magnitude: shares, channels: channelShares },
     });
     bar.end();
@@ -84,7 +118,7 @@ export const beatEcg: LabModel = {
     const { bar, onProgress } = reporter();
     const outFolder = out ?? join(from, 'onnx');
     const { calibration, accuracyAware } = await quantizeBeatEcg({
-      ...(await dataOptions(options)),
+      ...(await dataOfTraining(options, from)),
       ...{ modelFolder: from, outFolder, method, percentile, onProgress, awareEpochs: options.aware },
       maxLoss: options.maxLoss === undefined ? undefined : options.maxLoss / 100,
     });
@@ -104,7 +138,7 @@ export const beatEcg: LabModel = {
     mkdirSync(dirname(out), { recursive: true });
     const { default: wanted = 'pruned-int8' } = options;
     const { manifest, fellBack } = await exportBeatEcg({
-      ...(await dataOptions(options)),
+      ...(await dataOfTraining(options, stepFolders(work).floatFolder)),
       ...stepFolders(work),
       outDir: out,
       version,
@@ -116,17 +150,19 @@ export const beatEcg: LabModel = {
     sayExported(out, manifest, wanted, fellBack);
   },
 
-  async testSet({ preprocessing }, options) {
-    const { beatEcgTestSet } = await load();
+  async testSet({ preprocessing, training }, options) {
+    const { beatEcgTestSet, beatSplit } = await load();
     const { parsePreprocessing } = await import('../../inference/windows/beat-ecg.js');
-    return beatEcgTestSet(await dataOptions(options), parsePreprocessing({ ...preprocessing }));
+    const own = training.split === undefined ? undefined : splitFrom("the bundle's split", training.split);
+    const data = { ...(await dataOptions(options, own)), split: beatSplit(own) };
+    return beatEcgTestSet(data, parsePreprocessing({ ...preprocessing }));
   },
 
   async evaluate(folder = workFolder(NAME, 'float'), options) {
     const { evaluateBeatEcg } = await load();
     const { bar, onReading } = reporter();
     const figures = await evaluateBeatEcg({
-      ...(await dataOptions(options)),
+      ...(await dataOfTraining(options, folder)),
       modelFolder: folder,
       onProgress: onReading,
     });
@@ -137,12 +173,13 @@ export const beatEcg: LabModel = {
     }
     const percent = (value: number) => `${(value * 100).toFixed(2)}`.padStart(7);
     say(`${''.padEnd(14)} accuracy    N Se    S Se   S PPV    S F1    V Se   V PPV    V F1`);
-    for (const [name, { accuracy, N, S, V }] of Object.entries({
-      'DS2 pooled': figures.pooled,
-      'without 232': figures.without232,
-      'outside AF': figures.outsideAf,
-      'inside AF': figures.insideAf,
+    const { pooled, without232, outsideAf, insideAf } = figures;
+    for (const [name, { beats, accuracy, N, S, V }] of Object.entries({
+      ...(without232 ? { 'DS2 pooled': pooled, 'without 232': without232 } : { 'test pooled': pooled }),
+      'outside AF': outsideAf,
+      'inside AF': insideAf,
     })) {
+      if (beats === 0) continue;
       const cells = [
         N.sensitivity,
         S.sensitivity,

@@ -12,6 +12,8 @@ export interface DataOptions {
 }
 
 export interface TrainArguments extends DataOptions {
+  /** File of a split of one's own. */
+  readonly split?: string;
   readonly out?: string;
   readonly folds?: number;
   readonly seed: number;

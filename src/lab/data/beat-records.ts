@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import type { BeatClass } from '../../domain/beat.js';
 import { BEAT_ECG_INPUT_SHAPES, BeatEcgWindows } from '../../inference/windows/beat-ecg.js';
 import { LabError } from '../error.js';
-import { type Annotation, aamiClass, isBeatSymbol, readAnnotations, readRecord } from '../wfdb/index.js';
+import { type Annotation, aamiClass, isBeatSymbol, openRecord, readAnnotationFile } from '../wfdb/index.js';
+import { type Kept, keptBeats } from './kept-beats.js';
 
 /** Which of a recording's two leads: the one that is judged, or the other. */
 export type RecordLead = 'first' | 'other';
 
-/** Every beat of one record as the model will see it, with its reference class. */
+/** The beats of one record as the model will see them, with their reference classes: all, but for a very long record. */
 export interface BeatRecord {
   readonly database: string;
   readonly record: string;
@@ -22,6 +23,8 @@ export interface BeatRecord {
   readonly classes: Uint8Array;
   /** 1 where the reference says atrial fibrillation or flutter, where it says anything on rhythm. */
   readonly inAf: Uint8Array;
+  /** How many beats of the record each one here stands for, by class; one where nothing is said: see `keptBeats`. */
+  readonly standsFor?: readonly number[];
 }
 
 export const CLASSES = ['N', 'S', 'V', 'F', 'Q'] as const satisfies readonly BeatClass[];
@@ -31,10 +34,11 @@ export const WINDOW_VALUES = windowLength * channels;
 export const FEATURE_COUNT = featureCount;
 
 /**
- * Reads a record and runs it, with its reference beats, through the daemon's own windows.
+ * Reads a record, piece by piece, and runs it with its reference beats through the daemon's own windows.
  * @param folder of the database, holding `<record>.hea .dat .atr`
  * @param cacheFolder where the result is kept between runs; null keeps nothing
  * @param lead an `other` one that is not there has no beats
+ * @throws LabError: no signal, no beats, or beats that are not of this recording; WfdbError: files that cannot be read
  */
 export async function loadBeatRecord(
   folder: string,
@@ -44,7 +48,12 @@ export async function loadBeatRecord(
 ): Promise<BeatRecord> {
   const database = folder.split('/').at(-1)!;
   const suffix = lead === 'first' ? '' : '-other-lead';
-  const cacheFile = cacheFolder && join(cacheFolder, `${database}-${record}${suffix}-${codeFingerprint()}.beats`);
+  const cacheFile =
+    cacheFolder &&
+    join(
+      cacheFolder,
+      `${database}-${record}${suffix}-${codeFingerprint()}-${await sourceFingerprint(join(folder, record))}.beats`,
+    );
   if (cacheFile) {
     const cached = await readFile(cacheFile).catch(() => null);
     if (cached) return unpack(database, record, cached);
@@ -58,6 +67,13 @@ export async function loadBeatRecord(
   return made;
 }
 
+/** Changes when a record's beats or its header, which has the sums of its samples, do: annotations get corrected. */
+async function sourceFingerprint(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const ending of ['hea', 'atr']) hash.update(await readFile(`${path}.${ending}`).catch(() => ''));
+  return hash.digest('hex').slice(0, 12);
+}
+
 /** What there is of a lead that a record does not have. */
 const NO_BEATS = {
   count: 0,
@@ -68,40 +84,111 @@ const NO_BEATS = {
 };
 
 async function makeBeatRecord(folder: string, database: string, record: string, lead: RecordLead): Promise<BeatRecord> {
-  const { signals, rateHz, name } = await readRecord(join(folder, record));
-  // Signal 0 as everyone does; record 114 has its leads the other way round, MLII second.
-  const first = database === 'mitdb' && name === '114' ? 1 : 0;
-  const signal = signals[lead === 'other' ? 1 - first : first];
-  if (!signal && lead === 'other') return { database, record, ...NO_BEATS };
-  if (!signal) throw new LabError(`${folder}/${record} has no signal`);
-  const annotations = await readAnnotations(join(folder, `${record}.atr`));
-  const beats = annotations.filter(({ symbol }) => isBeatSymbol(symbol));
-  return { database, record, ...beatArrays(signal.samples, rateHz, beats), inAf: afFlags(annotations, beats) };
+  const path = join(folder, record);
+  const opened = await openRecord(path);
+  try {
+    const { rateHz, name } = opened;
+    // Signal 0 as everyone does; record 114 has its leads the other way round, MLII second.
+    const first = database === 'mitdb' && name === '114' ? 1 : 0;
+    const index = lead === 'other' ? 1 - first : first;
+    if (!opened.signals[index] && lead === 'other') return { database, record, ...NO_BEATS };
+    if (!opened.signals[index]) throw new LabError(`${path}.hea: the record has no signal`);
+    const annotations = await annotationsOf(path, rateHz);
+    const beats = annotations.filter(({ symbol }) => isBeatSymbol(symbol));
+    if (beats.length === 0) throw new LabError(`${path}.atr: holds no annotated beats, of which a training learns`);
+    const kept = keptBeats(classesOf(beats));
+    const windowing = new BeatWindowing(rateHz, beats, kept.beats);
+    for await (const { signals } of opened.chunks()) {
+      for (const value of signals[index]!) windowing.push(value);
+    }
+    const arrays = windowing.end();
+    // A few beats at the edges have no window; most without one are another recording's, or marked at another rate.
+    if (windowing.judged < beats.length / 2) {
+      throw new LabError(
+        `${path}.atr: ${beats.length - windowing.judged} of ${beats.length} beats lie beyond the recording or on top of one another; is it this recording's?`,
+      );
+    }
+    const inAf = afFlags(annotations, beats);
+    return {
+      ...{ database, record, ...arrays, inAf: Uint8Array.from(kept.beats, (beat) => inAf[beat]!) },
+      ...(kept.standsFor && { standsFor: kept.standsFor }),
+    };
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Annotations in samples of the record, where the file counts in ticks of its own too. */
+async function annotationsOf(path: string, rateHz: number): Promise<Annotation[]> {
+  const { annotations, rateHz: ticksHz } = await readAnnotationFile(`${path}.atr`);
+  if (ticksHz === null || ticksHz === rateHz) return annotations;
+  return annotations.map((one) => ({ ...one, sample: Math.round((one.sample * rateHz) / ticksHz) }));
+}
+
+/** Samples of one lead in, windows and features of its reference beats out; beats that the windows pass over keep zeros. */
+class BeatWindowing {
+  /** Beats that got a window, of those kept and the others. */
+  judged = 0;
+  private readonly windows: Float32Array;
+  private readonly features: Float32Array;
+  private readonly stream: BeatEcgWindows;
+  private pushed = 0;
+  private next = 0;
+
+  /** @param kept which of the beats are handed out; the others are known to the windows all the same */
+  constructor(
+    private readonly rateHz: number,
+    private readonly beats: readonly Annotation[],
+    private readonly kept: Kept['beats'],
+  ) {
+    const windows = new Float32Array(kept.length * WINDOW_VALUES);
+    const features = new Float32Array(kept.length * FEATURE_COUNT);
+    const places = new Int32Array(beats.length).fill(-1);
+    kept.forEach((beat, place) => {
+      places[beat] = place;
+    });
+    this.windows = windows;
+    this.features = features;
+    this.stream = new BeatEcgWindows({
+      rateHz,
+      onWindow: (index, [window, vector]) => {
+        this.judged++;
+        const place = places[index]!;
+        if (place < 0) return;
+        windows.set(window!, place * WINDOW_VALUES);
+        features.set(vector!, place * FEATURE_COUNT);
+      },
+    });
+  }
+
+  push(value: number): void {
+    const { stream, beats, rateHz } = this;
+    stream.push(value);
+    for (; this.next < beats.length && beats[this.next]!.sample <= this.pushed; this.next++) {
+      const { sample } = beats[this.next]!;
+      const before = beats[this.next - 1];
+      stream.beat(sample, before ? ((sample - before.sample) * 1000) / rateHz : null);
+    }
+    this.pushed++;
+  }
+
+  end() {
+    this.stream.flush();
+    const { kept, windows, features, beats } = this;
+    const all = classesOf(beats);
+    return { count: kept.length, windows, features, classes: Uint8Array.from(kept, (beat) => all[beat]!) };
+  }
+}
+
+function classesOf(beats: readonly Annotation[]): Uint8Array {
+  return Uint8Array.from(beats, ({ symbol }) => CLASSES.indexOf(aamiClass(symbol)!));
 }
 
 /** Runs samples and reference beats through the windows; beats that these pass over keep zeros. */
 export function beatArrays(samples: ArrayLike<number>, rateHz: number, beats: readonly Annotation[]) {
-  const count = beats.length;
-  const windows = new Float32Array(count * WINDOW_VALUES);
-  const features = new Float32Array(count * FEATURE_COUNT);
-  const stream = new BeatEcgWindows({
-    rateHz,
-    onWindow(index, [window, vector]) {
-      windows.set(window!, index * WINDOW_VALUES);
-      features.set(vector!, index * FEATURE_COUNT);
-    },
-  });
-  let next = 0;
-  for (let i = 0; i < samples.length; i++) {
-    stream.push(samples[i]!);
-    for (; next < count && beats[next]!.sample <= i; next++) {
-      const before = beats[next - 1];
-      stream.beat(beats[next]!.sample, before ? ((beats[next]!.sample - before.sample) * 1000) / rateHz : null);
-    }
-  }
-  stream.flush();
-  const classes = Uint8Array.from(beats, ({ symbol }) => CLASSES.indexOf(aamiClass(symbol)!));
-  return { count, windows, features, classes };
+  const windowing = new BeatWindowing(rateHz, beats, Uint32Array.from(beats.keys()));
+  for (let i = 0; i < samples.length; i++) windowing.push(samples[i]!);
+  return windowing.end();
 }
 
 /** For each beat whether the rhythm annotation in force says atrial fibrillation or flutter. */
@@ -133,10 +220,11 @@ function codeFingerprint(): string {
   return fingerprint;
 }
 
-function pack({ count, windows, features, classes, inAf }: BeatRecord): Uint8Array {
+function pack({ count, windows, features, classes, inAf, standsFor = [] }: BeatRecord): Uint8Array {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(count);
-  return Buffer.concat([head, new Uint8Array(windows.buffer), new Uint8Array(features.buffer), classes, inAf]);
+  const weights = new Uint8Array(Float64Array.from(standsFor).buffer);
+  return Buffer.concat([head, new Uint8Array(windows.buffer), new Uint8Array(features.buffer), classes, inAf, weights]);
 }
 
 function unpack(database: string, record: string, bytes: Uint8Array): BeatRecord {
@@ -149,5 +237,7 @@ function unpack(database: string, record: string, bytes: Uint8Array): BeatRecord
   const floats = (length: number) => new Float32Array(take(4 * length).buffer);
   const windows = floats(count * WINDOW_VALUES);
   const features = floats(count * FEATURE_COUNT);
-  return { database, record, count, windows, features, classes: take(count), inAf: take(count) };
+  const of = { database, record, count, windows, features, classes: take(count), inAf: take(count) };
+  const weights = [...new Float64Array(take(bytes.length - at).buffer)];
+  return weights.length > 0 ? { ...of, standsFor: weights } : of;
 }

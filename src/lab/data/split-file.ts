@@ -36,13 +36,19 @@ export function readSplit(file: string): Split {
 
 /** The text of a split, checked. `file` is only for the messages. */
 export function parseSplit(file: string, text: string): Split {
-  const bad = (what: string) => new LabDataError(`${file}: ${what}`);
-  let split: Partial<Split>;
+  let value: unknown;
   try {
-    split = JSON.parse(text) as Partial<Split>;
+    value = JSON.parse(text);
   } catch (error) {
-    throw bad(`is not JSON (${(error as Error).message})`);
+    throw new LabDataError(`${file}: is not JSON (${(error as Error).message})`);
   }
+  return splitFrom(file, value);
+}
+
+/** A split as JSON gave it, checked. `file` is only for the messages. */
+export function splitFrom(file: string, value: unknown): Split {
+  const bad = (what: string) => new LabDataError(`${file}: ${what}`);
+  const split = value as Partial<Split> | null;
   const { name = file, title = '', cite = '', parts, patients = [] } = split ?? {};
   if (typeof parts !== 'object' || parts === null) throw bad('is not a split: it has no "parts"');
   const partOf = new Map<string, string>();
@@ -72,6 +78,36 @@ export function sharedPatients({ parts, patients }: Split): (readonly string[])[
     const own = new Set(records.map((record) => partOf.get(record)).filter((part) => part !== undefined));
     return own.size > 1;
   });
+}
+
+/** Records that are one person's though no file of their database says so: the note of mitdb's own page on 201 and 202. */
+export const KNOWN_PATIENTS: Split['patients'] = [['mitdb/201', 'mitdb/202']];
+
+/** A comment of a header that names whose recording it is: `# patient: 7`, `# Subject ID: A-12`, `# patient 7`. */
+const PATIENT = /^\s*(?:patient|subject)(?:\s+(?:id|no|number))?\.?(?:\s*[:=]\s*(\S.*?)|\s+#?(\S*\d\S*))\s*$/i;
+
+/** What a record's header calls the person, as its comments say; null where they say nothing. */
+export function patientOf(comments: readonly string[]): string | null {
+  for (const comment of comments) {
+    const [, told, numbered] = PATIENT.exec(comment) ?? [];
+    const name = told ?? numbered;
+    if (name !== undefined) return name;
+  }
+  return null;
+}
+
+/** Groups of one person's records made one where they have a record in common; those of one record are left out. */
+export function joinedPatients(groups: Split['patients']): Split['patients'] {
+  const joined: Set<string>[] = [];
+  for (const group of groups) {
+    const own = new Set(group);
+    for (const other of joined.filter((one) => group.some((record) => one.has(record)))) {
+      for (const record of other) own.add(record);
+      joined.splice(joined.indexOf(other), 1);
+    }
+    joined.push(own);
+  }
+  return joined.filter(({ size }) => size > 1).map((group) => [...group].sort());
 }
 
 /** Names of the records of one database in a part of a split, in its order. */

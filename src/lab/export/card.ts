@@ -86,10 +86,13 @@ function shortly(value: unknown): string {
 }
 
 /** One command for the figures of the table, one for the files themselves. */
-function reproduction({ name, task }: Manifest): string {
-  const own = SLOTHD_MODELS.has(task) && name === task;
-  const figures = own
-    ? `\`slothd lab evaluate models/${name} --model ${name}\` runs every variant over the test set again, prints this table anew and says where it differs; times are those of your machine. `
+function reproduction({ name, task, training }: Manifest): string {
+  const known = SLOTHD_MODELS.has(task) && name === task;
+  // Made with somebody's own split: the bundle lies where they put it, and so do the recordings.
+  const where =
+    training.split === undefined ? `models/${name}` : 'FOLDER-OF-THE-BUNDLE --data FOLDER-OF-THE-RECORDINGS';
+  const figures = known
+    ? `\`slothd lab evaluate ${where} --model ${name}\` runs every variant over the test set again, prints this table anew and says where it differs; times are those of your machine. `
     : '';
   return `${figures}\`slothd model verify ${name}\` checks hashes and golden vectors as the daemon does at each start; \`slothd model bench ${name}\` times the variants here.`;
 }

@@ -1,6 +1,7 @@
 import type { BeatRecord } from '../../data/beat-records.js';
-import { loadTrainingRecords, patientFolds, standardised } from '../../models/beat-ecg/data.js';
+import { loadTrainingRecords, standardised } from '../../models/beat-ecg/data.js';
 import { itemsOf } from '../../models/beat-ecg/quantize.js';
+import { patientFolds } from '../../models/beat-ecg/split.js';
 import type { ModelItem } from '../../quantize/index.js';
 
 /** One split for every variant and seed: a fifth of the patients of DS1 and svdb are validated on. DS2 is never read. */

@@ -1,10 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BeatEcgPreprocessing, parsePreprocessing } from '../../../inference/windows/beat-ecg.js';
+import { type Split, splitFrom } from '../../data/split-file.js';
 import { LabError } from '../../error.js';
 import { loadModel, saveModel } from '../../train/model-files.js';
 import type { LogitOffsets } from './decide.js';
 import type { Fitted } from './fit.js';
+import { inPresentShape, type Validation } from './validation.js';
 
 /** What a trained model's folder says beside its weights (`training.json`): all that an export needs of it. */
 export interface BeatEcgTraining {
@@ -20,14 +22,12 @@ export interface BeatEcgTraining {
   readonly trainedOn: readonly string[];
   /** The same of the recordings without a signal whose intervals it was trained on. */
   readonly intervalsOf?: readonly string[];
-  /** Figures by cross-validation over the training patients, and how the offsets were chosen. */
-  readonly validation: unknown;
-}
-
-/** Cross-validated figures of one of several seeds, by name: part of `validation`. */
-export interface SeedFigures {
-  readonly seed: number;
-  readonly figures: Readonly<Record<string, number>>;
+  /** The split of somebody's own that it was made with; every later step follows it. None with slothd's own. */
+  readonly split?: Split;
+  /** Folds of the cross-validation; not told by trainings of earlier versions. */
+  readonly folds?: number;
+  /** Figures by cross-validation over the training patients, and how the offsets were chosen; null where none was made. */
+  readonly validation: Validation | null;
 }
 
 const FILE = 'training.json';
@@ -37,15 +37,28 @@ export async function saveTraining(folder: string, fitted: Fitted, training: Bea
   await writeFile(join(folder, FILE), `${JSON.stringify(training, null, 1)}\n`);
 }
 
-/** @throws LabError that names the folder's file which is missing or wrong */
-export async function loadTraining(folder: string): Promise<{ fitted: Fitted; training: BeatEcgTraining }> {
+/**
+ * What a folder's `training.json` says, without its network.
+ * @throws LabError that names the file which is missing or wrong
+ */
+export async function readTraining(folder: string): Promise<BeatEcgTraining> {
   const file = join(folder, FILE);
-  let training: BeatEcgTraining;
   try {
-    training = JSON.parse(await readFile(file, 'utf8')) as BeatEcgTraining;
+    const training = JSON.parse(await readFile(file, 'utf8')) as BeatEcgTraining;
     parsePreprocessing({ ...training.preprocessing });
+    const { split } = training;
+    return {
+      ...training,
+      ...(split !== undefined && { split: splitFrom('its split', split) }),
+      validation: inPresentShape(training.validation),
+    };
   } catch (error) {
     throw new LabError(`${file}: no training of beat-ecg can be read (${(error as Error).message})`, { cause: error });
   }
+}
+
+/** @throws LabError that names the folder's file which is missing or wrong */
+export async function loadTraining(folder: string): Promise<{ fitted: Fitted; training: BeatEcgTraining }> {
+  const training = await readTraining(folder);
   return { fitted: { model: await loadModel(folder), preprocessing: training.preprocessing }, training };
 }

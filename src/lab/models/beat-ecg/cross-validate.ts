@@ -4,12 +4,13 @@ import type { PruningWish } from '../../prune/plan.js';
 import type { PhaseHistory } from '../../train/history.js';
 import type { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
-import { ofSamePeople, patientFolds } from './data.js';
+import { ofSamePeople } from './data.js';
 import type { ScoredRecord } from './decide.js';
 import { fitNetwork, fitPruned, score } from './fit.js';
 import type { IntervalRecord } from './interval-sampling.js';
 import { keepFold, keptFold } from './kept-folds.js';
 import { BEAT_ECG_PRUNING, type BeatEcgRecipe } from './recipe.js';
+import { patientFolds } from './split.js';
 
 export interface CrossValidationOptions {
   readonly records: readonly BeatRecord[];
@@ -23,6 +24,8 @@ export interface CrossValidationOptions {
   readonly recipe: BeatEcgRecipe;
   readonly seed: number;
   readonly folds: number;
+  /** For each record its fold; dealt in turn, one person a record, unless told. */
+  readonly foldOf?: readonly number[];
   /** Also prune each fold's model, and score the pruned one. */
   readonly pruning?: PruningWish;
   /** Where the folds' states are kept, so that a killed making goes on. */
@@ -54,7 +57,7 @@ export async function crossValidate(options: CrossValidationOptions): Promise<Cr
     patience,
     onEpoch,
   } = options;
-  const foldOf = patientFolds(records, folds);
+  const foldOf = options.foldOf ?? patientFolds(records, folds);
   const float: ScoredRecord[] = [];
   const pruned: ScoredRecord[] = [];
   const history: PhaseHistory[] = [];

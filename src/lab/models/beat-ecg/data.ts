@@ -5,29 +5,35 @@ import { BeatSignal, MODEL_RATE_HZ } from '../../../inference/windows/beat-signa
 import { loadRecordedNoise, type RecordedNoise } from '../../augment/recorded-noise.js';
 import { type BeatRecord, FEATURE_COUNT, loadBeatRecord } from '../../data/beat-records.js';
 import { type IntervalRecord, loadIntervalRecord } from '../../data/interval-records.js';
-import { MITDB_DS1, MITDB_DS2, SVDB } from '../../data/splits.js';
 import type { BeatEcgRecipe } from './recipe.js';
+import { type BeatSplit, databasesOf, shippedSplit } from './split.js';
 
 export interface BeatEcgDataOptions {
-  /** Folder that holds mitdb/ and svdb/. */
+  /** Folder that holds mitdb/ and svdb/, or the databases of a split of one's own. */
   readonly dataFolder: string;
+  /** Whom to train and test on; slothd's own split unless told. */
+  readonly split?: BeatSplit;
   /** Where prepared records are kept between runs; null keeps nothing. */
   readonly cacheFolder: string | null;
   onProgress?(done: number, of: number, what: string): void;
 }
 
-/** DS1 and the records of svdb that are present: all that training, calibration and choices may see. */
+/** All that training, calibration and choices may see. Of the shipped split's svdb the records that are present. */
 export async function loadTrainingRecords(options: BeatEcgDataOptions): Promise<BeatRecord[]> {
-  const { dataFolder } = options;
-  const svdb: [string, string][] = [];
-  for (const record of SVDB) {
-    const present = await access(join(dataFolder, 'svdb', `${record}.hea`)).then(
-      () => true,
-      () => false,
-    );
-    if (present) svdb.push(['svdb', record]);
+  const { dataFolder, split = shippedSplit() } = options;
+  const present: string[] = [];
+  for (const record of split.train) {
+    const mayLack = split.own === null && record.startsWith('svdb/');
+    if (!mayLack || (await isPresent(join(dataFolder, `${record}.hea`)))) present.push(record);
   }
-  return loadAll([...MITDB_DS1.map((record): [string, string] => ['mitdb', record]), ...svdb], options);
+  return loadAll(present, options);
+}
+
+async function isPresent(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**
@@ -52,10 +58,15 @@ export function ofSamePeople(others: readonly BeatRecord[], records: readonly Be
   return others.filter(({ database, record }) => people.has(`${database}/${record}`));
 }
 
-/** ltafdb and nsr2db, as far as they are present: beats without a signal, for the branch that sees intervals alone. */
+/**
+ * ltafdb and nsr2db, as far as they are present: beats without a signal, for the branch that sees intervals alone. A database
+ * that a split of somebody's own names is left out whole: its people may be those who are tested on.
+ */
 export async function loadIntervalRecords(options: BeatEcgDataOptions): Promise<IntervalRecord[]> {
+  const { split = shippedSplit() } = options;
+  const named = databasesOf([...split.train, ...split.test]);
   const records: IntervalRecord[] = [];
-  for (const database of ['ltafdb', 'nsr2db']) {
+  for (const database of ['ltafdb', 'nsr2db'].filter((name) => !named.includes(name))) {
     const folder = join(options.dataFolder, database);
     const files = await readdir(folder).catch(() => []);
     const names = files.filter((file) => file.endsWith('.hea')).map((file) => file.slice(0, -4));
@@ -67,19 +78,19 @@ export async function loadIntervalRecords(options: BeatEcgDataOptions): Promise<
   return records;
 }
 
-/** DS2, for the final evaluation and nothing else. */
+/** The people tested on (DS2, unless the split is somebody's own), for the final evaluation and nothing else. */
 export async function loadTestRecords(options: BeatEcgDataOptions): Promise<BeatRecord[]> {
-  return loadAll(
-    MITDB_DS2.map((record): [string, string] => ['mitdb', record]),
-    options,
-  );
+  const { split = shippedSplit() } = options;
+  return loadAll(split.test, options);
 }
 
-async function loadAll(names: [string, string][], options: BeatEcgDataOptions): Promise<BeatRecord[]> {
+/** @param names as `database/record` */
+async function loadAll(names: readonly string[], options: BeatEcgDataOptions): Promise<BeatRecord[]> {
   const records: BeatRecord[] = [];
-  for (const [database, record] of names) {
+  for (const name of names) {
+    const [database, record] = name.split('/') as [string, string];
     records.push(await loadBeatRecord(join(options.dataFolder, database), record, options.cacheFolder));
-    options.onProgress?.(records.length, names.length, `${database}/${record}`);
+    options.onProgress?.(records.length, names.length, name);
   }
   return records;
 }
@@ -124,18 +135,5 @@ export function standardised(records: readonly BeatRecord[], constants: BeatEcgP
       standardise(features.subarray(at, at + FEATURE_COUNT), constants);
     }
     return { ...record, features };
-  });
-}
-
-/**
- * Folds over patients: each record is in the test part of exactly one, both databases spread evenly.
- * @returns for each record the number of its fold
- */
-export function patientFolds(records: readonly BeatRecord[], folds: number): number[] {
-  const seen = new Map<string, number>();
-  return records.map(({ database }) => {
-    const index = seen.get(database) ?? 0;
-    seen.set(database, index + 1);
-    return index % folds;
   });
 }

@@ -14,7 +14,7 @@ export type LogitOffsets = readonly [n: number, s: number, v: number];
 
 export const NO_OFFSETS: LogitOffsets = [0, 0, 0];
 
-/** Truth against decision; `only` restricts it to some beats. */
+/** Truth against decision; `only` restricts it to some beats. A beat counts as those of its record that it stands for. */
 export function matrixOf(
   { record, logits }: ScoredRecord,
   offsets: LogitOffsets,
@@ -28,21 +28,34 @@ export function matrixOf(
     const s = logits[at + 1]! + offsets[1];
     const v = logits[at + 2]! + offsets[2];
     const said = n >= s && n >= v ? 0 : s > v ? 1 : 2;
-    matrix[record.classes[beat]!]![said]!++;
+    const truth = record.classes[beat]!;
+    matrix[truth]![said]! += record.standsFor?.[truth] ?? 1;
   }
   return matrix;
 }
 
-/** Mean of the F1 of S and of V, on mitdb and on svdb apart: neither the database nor the class of most beats decides. */
+/**
+ * Mean of the F1 of S and of V, on every database apart: neither the database nor the class of most beats decides. A class that
+ * a database lacks has no F1 there.
+ */
 export function composite(scored: readonly ScoredRecord[], offsets: LogitOffsets): number {
   const databases = new Set(scored.map(({ record }) => record.database));
   let sum = 0;
+  let judged = 0;
   for (const database of databases) {
     const own = scored.filter(({ record }) => record.database === database);
-    const report = reportOf(addMatrices(own.map((one) => matrixOf(one, offsets))));
-    sum += report.S.f1 + report.V.f1;
+    const { S, V, has } = reportWith(own, offsets);
+    sum += (has.S ? S.f1 : 0) + (has.V ? V.f1 : 0);
+    judged += Number(has.S) + Number(has.V);
   }
-  return sum / (2 * databases.size);
+  return sum / Math.max(1, judged);
+}
+
+/** The report of some records, and which classes they have at all: a figure without a beat says nothing. */
+function reportWith(scored: readonly ScoredRecord[], offsets: LogitOffsets) {
+  const report = reportOf(addMatrices(scored.map((one) => matrixOf(one, offsets))));
+  const [N, S, V] = report.matrix.map((row) => row.some((count) => count > 0));
+  return { ...report, has: { N: N === true, S: S === true, V: V === true } };
 }
 
 /** N beats that are called something else are what a person hears of first: at most one in fifty. */
@@ -59,10 +72,10 @@ export function balance(scored: readonly ScoredRecord[], offsets: LogitOffsets):
   let ofN = 1;
   for (const database of new Set(scored.map(({ record }) => record.database))) {
     const own = scored.filter(({ record }) => record.database === database);
-    const { N, S, V } = reportOf(addMatrices(own.map((one) => matrixOf(one, offsets))));
-    ofN = Math.min(ofN, N.sensitivity);
-    ofS = Math.min(ofS, S.f1);
-    ofV = Math.min(ofV, V.sensitivity, V.positivePredictivity);
+    const { N, S, V, has } = reportWith(own, offsets);
+    if (has.N) ofN = Math.min(ofN, N.sensitivity);
+    if (has.S) ofS = Math.min(ofS, S.f1);
+    if (has.V) ofV = Math.min(ofV, V.sensitivity, V.positivePredictivity);
   }
   return (ofS + ofV) / 2 - (ofN < LEAST_N_SENSITIVITY ? 1 : 0);
 }

@@ -1,18 +1,21 @@
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
 import { openBackend } from '../../backend.js';
+import { LabError } from '../../error.js';
 import { type ExportResult, exportBundle, GATE, readVariants, spread } from '../../export/index.js';
 import { loadQuantization, type ModelItem } from '../../quantize/index.js';
 import { loadTraining } from './bundle.js';
-import { cardText, crossValidated } from './card-text.js';
+import { cardText } from './card-text.js';
 import { type BeatEcgDataOptions, loadTrainingRecords, standardised } from './data.js';
 import { LABELS } from './network.js';
 import { itemsOf } from './quantize.js';
+import { beatSplit } from './split.js';
 import { beatEcgTestSet } from './test-set.js';
+import { crossValidated } from './validation.js';
 
 /** Beats of the golden vectors, spread over the test records. */
 const GOLDEN_ITEMS = 12;
 
-export interface ExportBeatEcgOptions extends BeatEcgDataOptions {
+export interface ExportBeatEcgOptions extends Omit<BeatEcgDataOptions, 'split'> {
   readonly floatFolder: string;
   readonly prunedFolder: string;
   /** Folders that `quantizeBeatEcg` filled from the float and from the pruned training. */
@@ -28,18 +31,28 @@ export interface ExportBeatEcgOptions extends BeatEcgDataOptions {
   readonly minAgreement?: number;
 }
 
-/** Every so many beats of the training patients: the gate compares files with one another there. */
+/**
+ * Every so many beats of the training patients: the gate compares files with one another there. Of few recordings every beat, for
+ * one in a hundred to be a beat and not a fraction of one.
+ */
 const JUDGED_EVERY = 11;
+const LEAST_JUDGED = 5_000;
 
 /**
  * Makes the bundle. The gate looks at training patients alone: pruning is held against the float model by the
- * cross-validated figures of both, the files of one model against its float file on beats of DS1 and svdb. DS2's figures
- * (reference beats) are told for every variant and decide nothing.
+ * cross-validated figures of both, the files of one model against its float file on beats of the training patients. Figures of
+ * the people tested on (reference beats; DS2, unless the split is somebody's own) are told for every variant and decide nothing.
  */
 export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<ExportResult> {
   await openBackend('auto');
   const { training } = await loadTraining(options.floatFolder);
   const pruned = (await loadTraining(options.prunedFolder)).training;
+  if (JSON.stringify(pruned.split) !== JSON.stringify(training.split)) {
+    throw new LabError(
+      `${options.floatFolder} and ${options.prunedFolder} were made with different splits: prune the float model anew`,
+    );
+  }
+  const split = beatSplit(training.split);
   const quantization = await loadQuantization(options.floatOnnxFolder);
   const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, [
     'fp16',
@@ -52,8 +65,9 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
   const kept = prunedIsWorse ? variants.filter(({ id }) => !id.startsWith('pruned')) : variants;
   const wanted = options.defaultVariant ?? 'pruned-int8';
   const defaultVariant = prunedIsWorse && wanted.startsWith('pruned') ? 'int8' : wanted;
-  const judged = await judgedBeats(options, training.preprocessing);
-  const testSet = await beatEcgTestSet(options, training.preprocessing);
+  const withSplit = { ...options, split };
+  const judged = await judgedBeats(withSplit, training.preprocessing);
+  const testSet = await beatEcgTestSet(withSplit, training.preprocessing);
   const golden = spread(testSet.items, GOLDEN_ITEMS);
   return exportBundle({
     outDir: options.outDir,
@@ -63,7 +77,10 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
     labels: LABELS,
     preprocessing: { ...training.preprocessing },
     training: {
-      data: 'MIT-BIH Arrhythmia DS1 (de Chazal 2004) and MIT-BIH Supraventricular, patients of DS2 left out',
+      data: split.own
+        ? `${split.trainTitle}${split.own.title && `: ${split.own.title}`}; people of ${split.testTitle} left out`
+        : 'MIT-BIH Arrhythmia DS1 (de Chazal 2004) and MIT-BIH Supraventricular, patients of DS2 left out',
+      ...(split.own && { split: split.own }),
       trainedOn: training.trainedOn,
       backend: training.backend,
       seed: training.seed,
@@ -86,18 +103,20 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
     primaryMetric: 'accuracy',
     judgedOn: { items: () => judged.items, metric: (got) => shareRight(got, judged.truth), againstOwnFloat: true },
     gate: options.minAgreement ? { minAgreement: options.minAgreement } : {},
-    about: cardText({ quantization, float: training, pruned, prunedIsWorse, notes: options.notes ?? '' }),
+    about: cardText({ split, quantization, float: training, pruned, prunedIsWorse, notes: options.notes ?? '' }),
   });
 }
 
 /** Beats of the training patients, evenly spread, with their class; fusion and unclassifiable beats are left out. */
-async function judgedBeats(options: ExportBeatEcgOptions, preprocessing: BeatEcgPreprocessing) {
-  const { dataFolder, cacheFolder } = options;
+async function judgedBeats(options: BeatEcgDataOptions, preprocessing: BeatEcgPreprocessing) {
+  const records = await loadTrainingRecords({ ...options, onProgress: undefined });
+  const beats = records.reduce((sum, { count }) => sum + count, 0);
+  const every = Math.max(1, Math.min(JUDGED_EVERY, Math.floor(beats / LEAST_JUDGED)));
   const items: ModelItem[] = [];
   const truth: number[] = [];
-  for (const record of standardised(await loadTrainingRecords({ dataFolder, cacheFolder }), preprocessing)) {
-    for (const [at, item] of [...itemsOf([record], () => JUDGED_EVERY)].entries()) {
-      const label = record.classes[at * JUDGED_EVERY]!;
+  for (const record of standardised(records, preprocessing)) {
+    for (const [at, item] of [...itemsOf([record], () => every)].entries()) {
+      const label = record.classes[at * every]!;
       if (label >= LABELS.length) continue;
       items.push(item);
       truth.push(label);

@@ -2,6 +2,7 @@ import { type BeatEcgPreprocessing, limitedFeature } from '../../../inference/wi
 import { INTERVAL_FEATURES } from '../../../inference/windows/beat-ecg-features.js';
 import { type BeatRecord, CLASSES, FEATURE_COUNT } from '../../data/beat-records.js';
 import type { IntervalRecord } from '../../data/interval-records.js';
+import { LabError } from '../../error.js';
 import type { Resumable } from '../../train/checkpoint.js';
 import type { Batch } from '../../train/loop.js';
 import { Random } from '../../train/random.js';
@@ -49,7 +50,12 @@ export class IntervalSampler implements Resumable {
         some
           .map(({ features, classes }): Pool => ({ rows: features, width, beats: beatsOf(classes, label) }))
           .filter(({ beats }) => beats.length >= LEAST_BEATS);
-      return [of(ready, INTERVAL_FEATURES.length), of(records, FEATURE_COUNT)];
+      const pools: [Pool[], Pool[]] = [of(ready, INTERVAL_FEATURES.length), of(records, FEATURE_COUNT)];
+      if (pools.every(({ length }) => length === 0))
+        throw new LabError(
+          `no recording has ${LEAST_BEATS} beats of class ${label} to train the branch of the intervals on`,
+        );
+      return pools;
     });
     const { batchSize } = recipe;
     this.batch = {

@@ -15,9 +15,11 @@ import { chooseOffsets } from './decide.js';
 import { fitPruned, fitTuned } from './fit.js';
 import { foldsFolder } from './kept-folds.js';
 import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TEACHER, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
-import { DEFAULT_FOLDS, names, validationOf } from './train.js';
+import { beatSplit, DEFAULT_FOLDS, foldsOf, needClasses } from './split.js';
+import { names } from './train.js';
+import { validationOf } from './validation.js';
 
-export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
+export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress' | 'split'> {
   /** Folder of the training to start from. */
   readonly modelFolder: string;
   readonly outFolder: string;
@@ -33,18 +35,18 @@ export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgres
   /** Go on with a pruning of the same settings that was stopped. */
   readonly resume?: boolean;
   readonly backend?: BackendName | 'auto';
-  /** Folds that train and prune anew to choose the pruned model's own offsets; 0 keeps the float model's. */
+  /** Folds that train and prune anew to choose the pruned model's own offsets, those of the training unless told; 0 keeps the float model's. */
   readonly folds?: number;
   onProgress?(progress: LabProgress): void;
 }
 
-/** Prunes a trained beat-ecg while training it on, with its own offsets, and saves it beside. DS2 is never read. */
+/**
+ * Prunes a trained beat-ecg while training it on, on the people it was trained on, with its own offsets, and saves it beside. The
+ * people who are tested on are never read.
+ */
 export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEcgTraining> {
   const { modelFolder, outFolder, channels, schedule, layers, levels, resume = false, onProgress } = options;
   const sparsity = options.sparsity ?? (channels === undefined ? 0.8 : 0);
-  const folds = options.folds ?? (channels === undefined ? DEFAULT_FOLDS : 0);
-  if (channels !== undefined && folds > 0)
-    throw new LabError('offsets of a model that loses channels are not cross-validated: use --folds 0');
   const wish = {
     sparsity,
     teacher: BEAT_ECG_TEACHER,
@@ -55,15 +57,21 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
   const { description } = await openBackend(options.backend ?? 'auto');
   const loaded = await loadTraining(modelFolder);
   const { training } = loaded;
+  const split = beatSplit(training.split);
+  const folds = options.folds ?? (channels === undefined ? (training.folds ?? DEFAULT_FOLDS) : 0);
+  if (channels !== undefined && folds > 0)
+    throw new LabError('offsets of a model that loses channels are not cross-validated: use --folds 0');
   let { fitted } = loaded;
   const recipe: BeatEcgRecipe = { ...BEAT_ECG_RECIPE, ...(training.recipe as Partial<BeatEcgRecipe>) };
   const { seed } = training;
+  const quietly = { ...options, split, onProgress: undefined };
   const records = await loadTrainingRecords({
-    ...options,
+    ...quietly,
     onProgress: (done, of, what) => onProgress?.({ stage: `reading ${what}`, done, of }),
   });
-
-  const otherLeads = await loadOtherLeads(recipe.otherLeads ? records : [], { ...options, onProgress: undefined });
+  const foldOf = folds > 0 ? foldsOf(split, records, folds) : [];
+  needClasses(records, foldOf);
+  const otherLeads = await loadOtherLeads(recipe.otherLeads ? records : [], quietly);
   const trainedOn = [...records, ...otherLeads];
   const noise = await noiseOf(recipe, options.dataFolder);
   const checkpoints = new Checkpoints(outFolder, resume, {
@@ -73,6 +81,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     channels,
     folds,
     records: names(records),
+    ...(split.own && { split: split.own }),
   });
   await checkpoints.begin();
   const history: PhaseHistory[] = [];
@@ -82,9 +91,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
   const of = folds * foldEpochs + tuningEpochs + (prunes ? BEAT_ECG_PRUNING.epochs : 0);
   let { logitOffsets, validation } = training;
   // A network that never saw them has no branch to keep.
-  const intervals = training.intervalsOf?.length
-    ? await loadIntervalRecords({ ...options, onProgress: undefined })
-    : [];
+  const intervals = training.intervalsOf?.length ? await loadIntervalRecords(quietly) : [];
   if (folds > 0) {
     let done = 0;
     const onEpoch = (fold: number, epoch: EpochReport) =>
@@ -92,6 +99,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     const { pruned, history: ofFolds } = await crossValidate({
       ...{
         records,
+        foldOf,
         otherLeads,
         intervals,
         noise,
@@ -107,7 +115,7 @@ export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEc
     history.push(...ofFolds);
     // Pruning shifts what the net expects of the classes; offsets of the float model do not fit it.
     logitOffsets = chooseOffsets(pruned!);
-    validation = validationOf(pruned!, folds, logitOffsets);
+    validation = validationOf(pruned!, folds, logitOffsets, split);
   }
   const report = (stage: string, before: number) => (epoch: EpochReport) =>
     onProgress?.({ stage, done: before + epoch.epoch, of, epoch });

@@ -11,7 +11,6 @@ import {
   loadOtherLeads,
   loadTrainingRecords,
   noiseOf,
-  patientFolds,
   standardised,
 } from './data.js';
 import { matrixOf, NO_OFFSETS } from './decide.js';
@@ -19,9 +18,9 @@ import { fitNetwork, fitPruned, fitTuned } from './fit.js';
 import { INPUT_NAMES, LABELS, OUTPUT_NAME } from './network.js';
 import { itemsOf } from './quantize.js';
 import { BEAT_ECG_PRUNING, BEAT_ECG_RECIPE, BEAT_ECG_TUNING, type BeatEcgRecipe } from './recipe.js';
-import { DEFAULT_FOLDS } from './train.js';
+import { beatSplit, foldsOf } from './split.js';
 
-export interface BeatEcgTableOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
+export interface BeatEcgTableOptions extends Omit<BeatEcgDataOptions, 'onProgress' | 'split'> {
   /** Folder of the training whose recipe and seed are taken. */
   readonly modelFolder: string;
   readonly magnitude: readonly number[];
@@ -31,8 +30,9 @@ export interface BeatEcgTableOptions extends Omit<BeatEcgDataOptions, 'onProgres
 }
 
 /**
- * Sparsity against accuracy, size and speed, on patients not trained on: a fifth of those of DS1 and svdb is left out, a
- * network trained on the rest as `modelFolder`'s was, and pruned to each share. DS2 is never read.
+ * Sparsity against accuracy, size and speed, on patients not trained on: a fold (a fifth, where the split does not say otherwise)
+ * of the training's people is left out, a network trained on the rest as `modelFolder`'s was, and pruned to each share. The people
+ * who are tested on are never read.
  */
 export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise<PruningRow[]> {
   const { magnitude, channels, onProgress } = options;
@@ -41,20 +41,25 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
   old.model.dispose();
   const recipe: BeatEcgRecipe = { ...BEAT_ECG_RECIPE, ...(training.recipe as Partial<BeatEcgRecipe>) };
   const { seed } = training;
-  const reading = (done: number, of: number, what: string) => onProgress?.({ stage: `reading ${what}`, done, of });
-  const records = await loadTrainingRecords({ ...options, onProgress: reading });
-  const intervals = await loadIntervalRecords({ ...options, onProgress: reading });
+  const split = beatSplit(training.split);
+  const quietly = { ...options, split, onProgress: undefined };
+  const reading = {
+    ...quietly,
+    onProgress: (done: number, of: number, what: string) => onProgress?.({ stage: `reading ${what}`, done, of }),
+  };
+  const records = await loadTrainingRecords(reading);
+  const intervals = await loadIntervalRecords(reading);
   const noise = await noiseOf(recipe, options.dataFolder);
   const control = noise ? { noise } : {};
-  const foldOf = patientFolds(records, DEFAULT_FOLDS);
+  const foldOf = foldsOf(split, records);
   const people = records.filter((_, i) => foldOf[i] !== 0);
   const leadsOf = recipe.otherLeads ? people : [];
-  const train = [...people, ...(await loadOtherLeads(leadsOf, { ...options, onProgress: undefined }))];
+  const train = [...people, ...(await loadOtherLeads(leadsOf, quietly))];
   const judges = records.filter((_, i) => foldOf[i] === 0);
 
   const of = recipe.epochs + magnitude.length * BEAT_ECG_PRUNING.epochs + channels.length * BEAT_ECG_TUNING.epochs;
   let done = 0;
-  let stage = 'training on four fifths of the patients';
+  let stage = 'training on all but a fold of the patients';
   const onEpoch = (epoch: EpochReport) => onProgress?.({ stage, done: ++done, of, epoch });
   const fitted = await fitNetwork(train, recipe, seed, onEpoch, { intervals, ...control });
   const { model, preprocessing } = fitted;

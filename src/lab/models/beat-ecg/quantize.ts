@@ -16,20 +16,19 @@ import {
 import { saveHistory } from '../../train/history.js';
 import type { EpochReport } from '../../train/loop.js';
 import { loadTraining, saveTraining } from './bundle.js';
-import { type BeatEcgDataOptions, loadTrainingRecords, noiseOf, patientFolds, standardised } from './data.js';
+import { type BeatEcgDataOptions, loadTrainingRecords, noiseOf, standardised } from './data.js';
 import type { LogitOffsets } from './decide.js';
 import { fitAware } from './fit.js';
 import { INPUT_NAMES, LABELS, OUTPUT_NAME } from './network.js';
 import { BEAT_ECG_RECIPE, type BeatEcgRecipe } from './recipe.js';
+import { type BeatSplit, beatSplit, foldsOf } from './split.js';
 
 /** Beats of each training record in the representative dataset, spread evenly over it: rare classes come as they come. */
 const CALIBRATION_BEATS_PER_RECORD = 40;
 /** Significant bits of the scales in a pruned model's int8 file: no class of a beat of the training patients hangs on more. */
 const PRUNED_SCALE_BITS = 8;
-/** Where the training left nobody out, layers are chosen on one of so many folds. */
-const VALIDATION_FOLDS = 5;
 
-export interface QuantizeBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress'> {
+export interface QuantizeBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress' | 'split'> {
   /** Folder of a training, plain or pruned. */
   readonly modelFolder: string;
   /** Where `fp32.onnx`, `fp16.onnx`, `int8.onnx`, `int8-weights.onnx` and `quantization.json` go. */
@@ -50,12 +49,17 @@ export interface QuantizeBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProg
 export async function quantizeBeatEcg(options: QuantizeBeatEcgOptions): Promise<Quantization> {
   await openBackend('auto');
   const { fitted, training } = await loadTraining(options.modelFolder);
-  const records = await loadTrainingRecords({ dataFolder: options.dataFolder, cacheFolder: options.cacheFolder });
+  const { dataFolder, cacheFolder } = options;
+  const split = beatSplit(training.split);
+  const records = await loadTrainingRecords({ dataFolder, cacheFolder, split });
   const { outFolder, method, percentile, maxLoss, awareEpochs = 0, onProgress } = options;
-  const { left, used, trainedOnThem } = validationOf(records, training.trainedOn);
+  const leavesOut = maxLoss !== undefined || awareEpochs > 0;
+  const { left, used, trainedOnThem } = leavesOut
+    ? validationOf(records, training.trainedOn, split)
+    : { left: [], used: records, trainedOnThem: true };
   if (awareEpochs > 0) {
     const recipe = { ...BEAT_ECG_RECIPE, ...(training.recipe as Partial<BeatEcgRecipe>) };
-    const noise = await noiseOf(recipe, options.dataFolder);
+    const noise = await noiseOf(recipe, dataFolder);
     const report = (epoch: EpochReport) =>
       onProgress?.({ stage: 'fine-tuning for 8 bits', done: epoch.epoch, of: awareEpochs, epoch });
     const history = await fitAware(fitted, used, recipe, training.seed, awareEpochs, report, noise);
@@ -75,24 +79,24 @@ export async function quantizeBeatEcg(options: QuantizeBeatEcgOptions): Promise<
   return writeVariants(fp32, {
     ...{ outFolder, method, percentile },
     items: representative(calibrated),
-    from: `${CALIBRATION_BEATS_PER_RECORD} beats, evenly spread, of each of ${calibrated.length} training records (DS1 and svdb)`,
+    from: `${CALIBRATION_BEATS_PER_RECORD} beats, evenly spread, of each of ${calibrated.length} training records (${split.trainTitle})`,
     sparsity: training.sparsity,
     ...(training.sparsity > 0 && { scaleBits: PRUNED_SCALE_BITS }),
     awareEpochs,
     within: within && {
       ...within,
-      on: `accuracy over ${left.length} patients of DS1 and svdb${trainedOnThem ? ', whom the float model was trained on but int8 was not calibrated with' : ' who were never trained on'}`,
+      on: `accuracy over ${left.length} patients of ${split.trainTitle}${trainedOnThem ? ', whom the float model was trained on but int8 was not calibrated with' : ' who were never trained on'}`,
     },
     onStage: (stage, done, of) => onProgress?.({ stage, done, of }),
   });
 }
 
 /** Patients to choose layers on: those the training left out; else a fold of those it had. */
-function validationOf(records: readonly BeatRecord[], trainedOn: readonly string[]) {
+function validationOf(records: readonly BeatRecord[], trainedOn: readonly string[], split: BeatSplit) {
   const names = new Set(trainedOn);
   const unseen = records.filter(({ database, record }) => !names.has(`${database}/${record}`));
   const trainedOnThem = unseen.length === 0;
-  const foldOf = patientFolds(records, VALIDATION_FOLDS);
+  const foldOf = trainedOnThem ? foldsOf(split, records) : [];
   const left = trainedOnThem ? records.filter((_, i) => foldOf[i] === 0) : unseen;
   return { left, used: records.filter((record) => !left.includes(record)), trainedOnThem };
 }

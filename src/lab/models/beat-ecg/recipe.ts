@@ -5,8 +5,8 @@ export interface BeatEcgRecipe extends TrainSettings {
   readonly batchSize: number;
   /** Share of each class in what is sampled. */
   readonly classShares: readonly [n: number, s: number, v: number];
-  /** Inside a class, the share of beats that come from svdb; the rest come from mitdb. */
-  readonly svdbShare: number;
+  /** Inside a class, the share of beats that come from svdb, the rest come from mitdb; null: the same from every database. */
+  readonly svdbShare: number | null;
   /** Whether the training people's other lead is trained on too. */
   readonly otherLeads: boolean;
   /** What the net is to say of a fusion beat, as shares of N, S, V; F beats are sampled among the V. */

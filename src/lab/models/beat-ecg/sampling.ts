@@ -20,14 +20,20 @@ interface Pool {
   readonly beats: Uint32Array;
 }
 
+/** The records of a database, or of several that count as one, which have a class. */
+interface DatabasePools {
+  readonly share: number;
+  readonly pools: readonly Pool[];
+}
+
 /**
  * Draws training batches: a class by its share, a database by its share, then every record that has the class with equal
  * odds and any of its beats; so one patient with two thousand ectopic beats counts as one patient.
  */
 export class BeatSampler implements Resumable {
   private readonly random: Random;
-  /** By class (N, S, V), then by database (svdb first). */
-  private readonly pools: readonly (readonly Pool[])[][];
+  /** By class (N, S, V), then by database, with the share of the beats that come from each. */
+  private readonly pools: readonly (readonly DatabasePools[])[];
   private readonly batch: Batch;
   /** Normal numbers, drawn once: a stretch of them from anywhere is noise enough, and drawing took half of a step. */
   private readonly normals: Float32Array;
@@ -54,8 +60,7 @@ export class BeatSampler implements Resumable {
       const pools = records.map((record) => ({ record, beats: beatsOf(record, wanted) }));
       const filled = pools.filter(({ beats }) => beats.length > 0);
       if (filled.length === 0) throw new LabError(`no beats of class ${label} to train on`);
-      const inSvdb = filled.filter(({ record }) => record.database === 'svdb');
-      return [inSvdb, filled.filter((pool) => !inSvdb.includes(pool))];
+      return byDatabase(filled, recipe.svdbShare);
     });
     const { batchSize } = recipe;
     this.batch = {
@@ -78,9 +83,7 @@ export class BeatSampler implements Resumable {
     const { batch, random, recipe } = this;
     for (let item = 0; item < batch.size; item++) {
       const label = this.pickLabel();
-      const [svdb, others] = this.pools[label]!;
-      const fromSvdb = others!.length === 0 || (svdb!.length > 0 && random.uniform() < recipe.svdbShare);
-      const pools = fromSvdb ? svdb! : others!;
+      const pools = this.pickDatabase(this.pools[label]!);
       const { record, beats } = pools[random.below(pools.length)]!;
       const beat = beats[random.below(beats.length)]!;
       this.fill(item, record, beat);
@@ -90,6 +93,16 @@ export class BeatSampler implements Resumable {
       }
     }
     return batch;
+  }
+
+  private pickDatabase(databases: readonly DatabasePools[]): readonly Pool[] {
+    if (databases.length === 1) return databases[0]!.pools;
+    let at = this.random.uniform();
+    for (const { share, pools } of databases) {
+      if (at < share) return pools;
+      at -= share;
+    }
+    return databases.at(-1)!.pools;
   }
 
   private pickLabel(): number {
@@ -147,6 +160,19 @@ export class BeatSampler implements Resumable {
         record.features[beat * FEATURE_COUNT + i]! + features * normals[(drawn + WINDOW + i) % NORMALS]!;
     }
   }
+}
+
+/** svdb has a share of its own beside all others; where the recipe gives it none, every database has the same. */
+function byDatabase(pools: readonly Pool[], svdbShare: number | null): DatabasePools[] {
+  const nameOf = ({ record: { database } }: Pool) => (svdbShare === null || database === 'svdb' ? database : 'others');
+  const groups = new Map<string, Pool[]>(svdbShare === null ? [] : [['svdb', []]]);
+  for (const pool of pools) groups.set(nameOf(pool), [...(groups.get(nameOf(pool)) ?? []), pool]);
+  return [...groups]
+    .filter(([, own]) => own.length > 0)
+    .map(([name, own], _, all) => ({
+      share: svdbShare === null ? 1 / all.length : name === 'svdb' ? svdbShare : 1 - svdbShare,
+      pools: own,
+    }));
 }
 
 function beatsOf({ classes }: BeatRecord, wanted: readonly string[]): Uint32Array {
