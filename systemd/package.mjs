@@ -84,6 +84,12 @@ function productionModules() {
   return join(folder, 'node_modules');
 }
 
+/** Sources that came as an archive have no git; then the time of their package.json. */
 function newestCommit() {
-  return execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8' }).trim();
+  try {
+    const stdio = ['ignore', 'pipe', 'ignore'];
+    return execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8', stdio }).trim();
+  } catch {
+    return Math.floor(statSync(join(root, 'package.json')).mtimeMs / 1000);
+  }
 }

@@ -55,7 +55,7 @@ it('copies from the checkout what is there and is not ignored', () => {
 
 it('makes its content with the script of the Debian package, and starts what that lays down', () => {
   const made = all('RUN').find((rest) => rest.includes('--payload /payload'));
-  expect(made).toMatch(/node systemd\/package\.mjs --arch "\$TARGETARCH"/);
+  expect(made).toMatch(/node systemd\/package\.mjs --arch "\$\{TARGETARCH:-\$\(dpkg --print-architecture\)\}"/);
   expect(readFileSync(join(root, 'systemd/package.mjs'), 'utf8')).toContain('payload: { type:');
   for (const rest of all('COPY').filter((one) => one.startsWith('--from'))) {
     const [, from = '', to = ''] = rest.split(/\s+/);
@@ -64,6 +64,18 @@ it('makes its content with the script of the Debian package, and starts what tha
   expect(tree).toContain("const LIB = 'usr/lib/slothd'");
   for (const file of ['runtime/node', 'bin/slothd']) expect(tree).toContain(`\`\${LIB}/${file}\``);
   expect(JSON.parse(all('ENTRYPOINT')[0] ?? '')).toEqual(['/usr/lib/slothd/bin/slothd']);
+});
+
+it('builds for the platform that is asked for, with a compiler that is there', () => {
+  // A default would hide the value that --platform gives.
+  expect(all('ARG')).toContain('TARGETARCH');
+  expect(all('ARG').filter((rest) => /^(TARGET|BUILD)\w+=/.test(rest))).toEqual([]);
+  // `npm run build` needs what is optional in the lock: the compiler's binary, the lab's types.
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optional?: boolean }>;
+  };
+  expect(lock.packages['node_modules/@typescript/typescript-linux-x64']?.optional).toBe(true);
+  expect(all('RUN')).toContain('npm ci');
 });
 
 it('runs as its own user, keeps its state in a volume and is watched by /livez', () => {
