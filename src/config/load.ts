@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { isMap, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { migrateConfig } from './migrations.js';
@@ -12,6 +12,8 @@ export interface ConfigProblem {
   /** 1-based; 0 where the file has no such line (a missing key's parent is named instead). */
   readonly line: number;
   readonly column: number;
+  /** The environment variable that says it, where it is not the file. */
+  readonly variable?: string | undefined;
 }
 
 /** A config that cannot be used. `message` lists every problem with its line, ready to print. */
@@ -22,7 +24,10 @@ export class ConfigError extends Error {
   ) {
     super(
       problems
-        .map((p) => `${file}${p.line > 0 ? `:${p.line}:${p.column}` : ''}: ${p.path ? `${p.path}: ` : ''}${p.message}`)
+        .map(({ variable, line, column, path, message }) => {
+          const place = variable ?? `${file}${line > 0 ? `:${line}:${column}` : ''}`;
+          return `${place}: ${path ? `${path}: ` : ''}${message}`;
+        })
         .join('\n'),
     );
     this.name = 'ConfigError';
@@ -41,13 +46,49 @@ export const ENV_PREFIX = 'SLOTHD_CONFIG_';
 export async function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Promise<Config> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readBounded(file);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : String(error);
+    const sudo = code === 'EACCES' && file === SYSTEM_CONFIG ? ': use sudo' : '';
+    const why = `${WHY_UNREADABLE[code ?? ''] ?? (error as Error).message}${sudo}`;
     throw new ConfigError(file, [{ path: '', message: `cannot read the config: ${why}`, line: 0, column: 0 }]);
   }
   return parseConfig(text, file, env);
+}
+
+/** Far more than any config holds: a device or a recording that was named by mistake must not fill the memory. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+async function readBounded(file: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MOST_BYTES)
+      throw new ConfigError(file, [{ path: '', message: 'this is too large for a config', line: 0, column: 0 }]);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** One mistake may make the parser stumble a hundred times. */
+const MOST_ERRORS = 5;
+
+const WHY_UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EACCES: 'it may not be read',
+  EPERM: 'it may not be read',
+  EISDIR: 'it is a folder',
+};
+
+/** Where each key of a config that was read stands in its file. */
+const PLACES = new WeakMap<Config, (path: readonly PropertyKey[]) => { line: number; column: number }>();
+
+/** Where a key stands in the file a config was read from, or the nearest parent that is there; line 0 where nobody knows. */
+export function placeIn(config: Config, path: readonly PropertyKey[]): { line: number; column: number } {
+  return PLACES.get(config)?.(path) ?? { line: 0, column: 0 };
 }
 
 /** The config of the system's service, and where that one keeps its state unless told otherwise. */
@@ -57,11 +98,11 @@ const SYSTEM_STATE = '/var/lib/slothd';
 /** As `loadConfig`, from text. */
 export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv = {}): Config {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = documentOf(text, file, lines);
   if (document.errors.length > 0) {
     throw new ConfigError(
       file,
-      document.errors.map((error) => {
+      document.errors.slice(0, MOST_ERRORS).map((error) => {
         const at = lines.linePos(error.pos[0]);
         return {
           path: '',
@@ -78,10 +119,10 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
     const at = position(document.contents as Node | null, ['version'], lines);
     throw new ConfigError(file, [{ path: 'version', message: tooNew, ...at }]);
   }
-  applyEnvironment(raw, env);
+  const overrides = applyEnvironment(raw, env);
   if (file === SYSTEM_CONFIG && typeof raw === 'object' && raw !== null && !('stateDir' in raw))
     Object.assign(raw, { stateDir: SYSTEM_STATE });
-  const parsed = configSchema.safeParse(raw);
+  const parsed = parseWithOverrides(raw, overrides);
   const problems = parsed.success ? [] : parsed.error.issues.flatMap((issue) => describe(issue));
   if (parsed.success) {
     const { alarms, persons, sensors } = parsed.data;
@@ -101,17 +142,29 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv =
       }
     }
   }
+  const place = (path: readonly PropertyKey[]) => position(document.contents as Node | null, path, lines);
   if (problems.length > 0 || !parsed.success) {
     throw new ConfigError(
       file,
-      problems.map((problem) => ({
-        path: problem.path.join('.'),
-        message: problem.message,
-        ...position(document.contents as Node | null, problem.path, lines),
+      problems.map(({ path, message }) => ({
+        path: path.join('.'),
+        message,
+        ...place(path),
+        variable: overrides.find(({ keys }) => keys.every((key, at) => key === String(path[at])))?.name,
       })),
     );
   }
+  PLACES.set(parsed.data, place);
   return parsed.data;
+}
+
+/** @throws ConfigError where the text is nested so deeply that the parser gives up */
+function documentOf(text: string, file: string, lineCounter: LineCounter) {
+  try {
+    return parseDocument(text, { lineCounter, uniqueKeys: true });
+  } catch (error) {
+    throw new ConfigError(file, [{ path: '', message: (error as Error).message, line: 0, column: 0 }]);
+  }
 }
 
 /** What the document says. An alias without its anchor, or a bomb of aliases, is found out only here. */
@@ -146,7 +199,12 @@ function describe(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[] = []):
       },
     ];
   }
-  return [{ path, message: issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '') }];
+  if (path.length === 0 && issue.code === 'invalid_type')
+    return [{ path, message: 'this is no config: a map of keys, such as `sensors:`, is expected' }];
+  const message = issue.message
+    .replace(/^Invalid input: expected (.+), received undefined$/, 'must be given: $1')
+    .replace(/^Invalid (input|option): /, '');
+  return [{ path, message }];
 }
 
 /** Where a path stands in the file: the key itself, or the nearest parent that exists. */
@@ -177,23 +235,66 @@ function position(
   return { line: at.line, column: at.col };
 }
 
+/** A setting that the environment gives. */
+interface Override {
+  /** The variable. */
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly text: string;
+  put(value: unknown): void;
+}
+
 /** Puts SLOTHD_CONFIG_A__B=value at a.b; values are read as YAML scalars. Key matching ignores case. */
-function applyEnvironment(raw: unknown, env: NodeJS.ProcessEnv): void {
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return;
-  for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith(ENV_PREFIX) || value === undefined) continue;
-    const keys = name.slice(ENV_PREFIX.length).split('__');
+function applyEnvironment(raw: unknown, env: NodeJS.ProcessEnv): Override[] {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return [];
+  const overrides: Override[] = [];
+  for (const [name, text] of Object.entries(env)) {
+    if (!name.startsWith(ENV_PREFIX) || text === undefined) continue;
+    const words = name.slice(ENV_PREFIX.length).split('__');
+    const keys: string[] = [];
     let at = raw as Record<string, unknown>;
-    for (const [index, key] of keys.entries()) {
+    for (const [index, word] of words.entries()) {
       const known =
-        Object.keys(at).find((k) => k.toLowerCase() === key.toLowerCase()) ?? schemaKey(keys.slice(0, index), key);
-      if (index === keys.length - 1) at[known] = parseDocument(value).toJS();
-      else {
+        Object.keys(at).find((k) => k.toLowerCase() === word.toLowerCase()) ?? schemaKey(words.slice(0, index), word);
+      keys.push(known);
+      if (index < words.length - 1) {
         if (typeof at[known] !== 'object' || at[known] === null) at[known] = {};
         at = at[known] as Record<string, unknown>;
       }
     }
+    const parent = at;
+    const put = (value: unknown) => {
+      parent[keys.at(-1) as string] = value;
+    };
+    put(scalarOf(text));
+    overrides.push({ name, keys, text, put });
   }
+  return overrides;
+}
+
+/** What is no YAML, such as `@home`, is the text that it is. */
+function scalarOf(text: string): unknown {
+  const document = parseDocument(text);
+  if (document.errors.length > 0) return text;
+  try {
+    return document.toJS();
+  } catch {
+    return text;
+  }
+}
+
+/** A value that YAML takes for a number or a truth value is given as text where only that fits: a user called 0815. */
+function parseWithOverrides(raw: unknown, overrides: readonly Override[]) {
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success) return parsed;
+  const unfit = overrides.filter(({ keys }) =>
+    parsed.error.issues.some(({ path }) => path.map(String).join('\0') === keys.join('\0')),
+  );
+  if (unfit.length === 0) return parsed;
+  for (const { put, text } of unfit) put(text);
+  const again = configSchema.safeParse(raw);
+  if (again.success || again.error.issues.length < parsed.error.issues.length) return again;
+  return parsed;
 }
 
 /** As much of a zod schema as a walk down its keys needs: wrappers (default, optional) unwrap to the object inside. */

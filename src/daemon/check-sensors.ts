@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigProblem } from '../config/load.js';
+import { ConfigError, type ConfigProblem, placeIn } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { checkOptionValues, FORMATS } from '../sensor/formats/registry.js';
 import { rateProblem } from './waveform-rate.js';
@@ -9,7 +9,8 @@ import { rateProblem } from './waveform-rate.js';
  */
 export function checkSensors(config: Config, file: string): void {
   const problems: ConfigProblem[] = [];
-  const problem = (path: string, message: string) => problems.push({ path, message, line: 0, column: 0 });
+  const problem = (path: string, message: string) =>
+    problems.push({ path, message, ...placeIn(config, path.split('.')) });
   for (const [index, sensor] of config.sensors.entries()) {
     const format = FORMATS.get(sensor.format);
     if (!format) {

@@ -109,6 +109,33 @@ persons:
     expect(problems(GOOD, { SLOTHD_CONFIG_MQTT__ULR: 'x' })[0]).toMatch(/mqtt\.ulr: unknown key/);
   });
 
+  it('names the variable that is wrong, and takes a number for text where only that fits', () => {
+    const wrong = (name: string, value: string) => problems(GOOD, { [`SLOTHD_CONFIG_${name}`]: value });
+    expect(wrong('MQTT__URL', 'home')).toEqual([
+      expect.stringMatching(/^SLOTHD_CONFIG_MQTT__URL: mqtt\.url: give a URL/),
+    ]);
+    expect(wrong('SENSORS__0__RATEHZ', '-3')[0]).toMatch(/^SLOTHD_CONFIG_SENSORS__0__RATEHZ: sensors\.0\.rateHz: /);
+    expect(wrong('HTTP__PORT', '[1')[0]).toMatch(/^SLOTHD_CONFIG_HTTP__PORT: http\.port: /);
+    const config = parseConfig(GOOD, 'x', {
+      SLOTHD_CONFIG_MQTT__USERNAME: '0815',
+      SLOTHD_CONFIG_MQTT__PROTOCOL: '5',
+      SLOTHD_CONFIG_NODE: '1',
+    });
+    expect(config).toMatchObject({ node: '1', mqtt: { username: '0815', protocol: '5' } });
+  });
+
+  it('tells where a format or option stands that is not known', () => {
+    expect(problems(GOOD.replace('ad8232', 'ad8233'))[0]).toMatch(/^slothd\.yaml:5:5: sensors\.0\.format: /);
+    expect(problems(`${GOOD}    options:\n      colour: red\n`)[0]).toMatch(/^slothd\.yaml:9:7: .*no such option/);
+  });
+
+  it('refuses a web server open to the network without a token', () => {
+    expect(problems(`${GOOD}http: { host: 0.0.0.0 }\n`)).toEqual([
+      'slothd.yaml:8:9: http.host: is open to the network: set http.tokenFile, or listen on 127.0.0.1',
+    ]);
+    expect(problems(`${GOOD}http: { host: 0.0.0.0, tokenFile: /etc/slothd/http-token }\n`)).toEqual([]);
+  });
+
   it('has the published JSON Schema and a good example', async () => {
     const published = JSON.parse(await readFile('config/slothd.schema.json', 'utf8'));
     expect(published).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
