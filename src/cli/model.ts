@@ -1,17 +1,24 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { loadConfig, SYSTEM_CONFIG } from '../config/load.js';
-import { bundleFolder, SHIPPED_MODELS } from '../daemon/bundle-choice.js';
+import { namedBundle, SHIPPED_MODELS } from '../daemon/bundle-choice.js';
 import { loadBundle } from '../inference/bundle/load.js';
+import { BundleError } from '../inference/bundle/manifest.js';
 import { RUNTIMES, type Runtime } from '../inference/host/messages.js';
 import { InferenceRunner } from '../inference/runner.js';
 import { positive } from './arguments.js';
 import { type BenchRow, benchHeader, benchLine, benchModel } from './model/bench.js';
 import { addInstallCommands, installedLines } from './model/install.js';
+import { settledAtLast } from './model/settled.js';
 import { UsageError } from './usage-error.js';
 
 /** Nobody's beats wait here: a slow machine, or an emulated one, may take its time. */
 const VERIFY_MS = 300_000;
+
+const BUNDLES =
+  'folders, or names of models (what is active of it; NAME@ID another one, NAME@shipped what came with slothd); all shipped ones where left out';
+const WHERE_INSTALLED = 'the config file, which says where installed ones are';
 
 export function modelCommand(): Command {
   const command = new Command('model').description(
@@ -21,25 +28,28 @@ export function modelCommand(): Command {
     .command('list')
     .description('List the bundles that came with slothd and those installed, or the bundles of a folder.')
     .argument('[folder]', 'folder of bundles')
-    .option('-c, --config <file>', 'the config file, which says where installed ones are', SYSTEM_CONFIG)
+    .option('-c, --config <file>', WHERE_INSTALLED, SYSTEM_CONFIG)
     .action(list);
   command
     .command('inspect')
     .description('Show what a bundle is: inputs, labels, variants with sizes and figures.')
-    .argument('<bundle>', 'folder, or name of a shipped model')
+    .argument('<bundle>', 'folder, or name of a model, as for verify')
     .option('--json', 'the manifest as it is, golden vectors left out')
+    .option('-c, --config <file>', WHERE_INSTALLED, SYSTEM_CONFIG)
     .action(inspect);
   command
     .command('verify')
     .description('Check every hash, then load each variant in the model host and compare it with its golden vectors.')
-    .argument('[bundle...]', 'folders, or names of shipped or installed models; all shipped ones where left out')
+    .argument('[bundle...]', BUNDLES)
     .addOption(runtimeOption())
+    .option('-c, --config <file>', WHERE_INSTALLED, SYSTEM_CONFIG)
     .action(verify);
   command
     .command('bench')
     .description('Time every variant on every runtime on this machine, in a model host as the daemon starts it.')
-    .argument('[bundle...]', 'folders, or names of shipped or installed models; all shipped ones where left out')
+    .argument('[bundle...]', BUNDLES)
     .addOption(runtimeOption())
+    .option('-c, --config <file>', WHERE_INSTALLED, SYSTEM_CONFIG)
     .option('--ms <n>', 'how long each variant is asked, ms', positive, 1000)
     .option('--json', 'as JSON')
     .action(bench);
@@ -64,15 +74,28 @@ async function list(wanted: string | undefined, { config }: { config: string }):
     }
   }
   if (wanted !== undefined) return;
-  const stateDir = await loadConfig(config).then(
-    (loaded) => loaded.stateDir,
-    () => null,
-  );
-  if (stateDir !== null) for (const line of await installedLines(stateDir)) process.stdout.write(`${line}\n`);
+  const stateDir = await stateDirOf(config);
+  if (stateDir !== undefined) for (const line of await installedLines(stateDir)) process.stdout.write(`${line}\n`);
 }
 
-async function inspect(name: string, options: { json?: boolean }): Promise<void> {
-  const { manifest, dir } = await loadBundle(await bundleFolder(name));
+/**
+ * Where installed models are; undefined where the system's config cannot be read: shipped ones need none.
+ * @throws ConfigError for any other config
+ */
+async function stateDirOf(config: string): Promise<string | undefined> {
+  try {
+    return (await loadConfig(config)).stateDir;
+  } catch (error) {
+    if (config !== SYSTEM_CONFIG) throw error;
+    // Who has no config yet has installed nothing.
+    if (!/there is no such file/.test((error as Error).message))
+      process.stderr.write(`slothd: installed models are left out: ${(error as Error).message}\n`);
+    return undefined;
+  }
+}
+
+async function inspect(name: string, options: { json?: boolean; config: string }): Promise<void> {
+  const { manifest, dir } = await loadBundle(await namedBundle(name, await stateDirOf(options.config)));
   if (options.json) {
     const { golden: _golden, ...rest } = manifest;
     process.stdout.write(`${JSON.stringify(rest, null, 2)}\n`);
@@ -105,14 +128,25 @@ function runtimeOption(): Option {
   return new Option('--runtime <runtime>', 'only on this runtime').choices(['native', 'wasm']);
 }
 
-async function verify(names: readonly string[], { runtime }: { runtime?: Runtime }): Promise<void> {
-  const bundles = names.length > 0 ? names : await shippedModels();
+async function verify(
+  names: readonly string[],
+  { runtime, config }: { runtime?: Runtime; config: string },
+): Promise<void> {
+  const stateDir = await stateDirOf(config);
+  const bundles = await bundlesOf(names, stateDir);
+  const several = bundles.length > 1;
   const bad: string[] = [];
-  for (const name of bundles) {
-    if (bundles.length > 1) process.stdout.write(`${name}\n`);
-    const dir = await bundleFolder(name);
-    const { failed, of } = await verifyBundle(dir, runtime, bundles.length > 1 ? '  ' : '');
-    if (failed > 0) bad.push(`${failed} of ${of} variants of ${dir} must not be used here`);
+  for (const { name, dir } of bundles) {
+    if (several) process.stdout.write(`${name}\n`);
+    try {
+      const { failed, of } = await verifyBundle(dir, runtime, several ? '  ' : '');
+      if (failed > 0) bad.push(`${failed} of ${of} variants of ${dir} must not be used here`);
+    } catch (error) {
+      // One that is damaged must not hide what the others are.
+      if (!several || !(error instanceof BundleError)) throw error;
+      process.stdout.write(`  refused: ${error.message}\n`);
+      bad.push(error.message);
+    }
   }
   if (bad.length > 0) throw new UsageError(bad.join('; '));
 }
@@ -131,7 +165,7 @@ async function verifyBundle(dir: string, runtime: Runtime | undefined, indent: s
       runtimes: RUNTIMES[runtime ?? 'auto'],
     });
     runner.start();
-    const state = await runner.settled();
+    const state = await settledAtLast(runner);
     const { reason, note } = runner;
     const used = runner.info('model')?.runtime;
     await runner.stop();
@@ -142,21 +176,24 @@ async function verifyBundle(dir: string, runtime: Runtime | undefined, indent: s
   return { failed, of: manifest.variants.length };
 }
 
-async function shippedModels(): Promise<string[]> {
-  return (await readdir(SHIPPED_MODELS)).sort();
+/** What is named, or all that came with slothd. */
+async function bundlesOf(names: readonly string[], stateDir: string | undefined) {
+  if (names.length === 0)
+    return (await readdir(SHIPPED_MODELS)).sort().map((name) => ({ name, dir: join(SHIPPED_MODELS, name) }));
+  return Promise.all(names.map(async (name) => ({ name, dir: await namedBundle(name, stateDir) })));
 }
 
 async function bench(
   names: readonly string[],
-  { runtime, ms, json }: { runtime?: Runtime; ms: number; json?: boolean },
+  { runtime, ms, json, config }: { runtime?: Runtime; ms: number; json?: boolean; config: string },
 ): Promise<void> {
-  const bundles = names.length > 0 ? names : await shippedModels();
+  const bundles = await bundlesOf(names, await stateDirOf(config));
   const options = { runtimes: runtime ? [runtime] : (['native', 'wasm'] as const), timeMs: ms };
   const rows: BenchRow[] = [];
   if (!json) process.stdout.write(`${benchHeader()}\n`);
-  for (const name of bundles)
+  for (const { dir } of bundles)
     rows.push(
-      ...(await benchModel(name, options, (row) => {
+      ...(await benchModel(dir, options, (row) => {
         if (!json) process.stdout.write(`${benchLine(row)}\n`);
       })),
     );

@@ -27,6 +27,21 @@ export async function bundleFolders(name: string, stateDir?: string): Promise<st
   return candidates.map((folder) => (folder === SHIPPED ? shipped : folder));
 }
 
+/**
+ * As `bundleFolder`, for what a person names: `name@id` is one installed bundle, `name@shipped` the one that came with slothd.
+ */
+export async function namedBundle(name: string, stateDir?: string): Promise<string> {
+  const [, model, id] = /^([a-z0-9][a-z0-9._-]*)@([^/]+)$/.exec(name) ?? [];
+  if (model === undefined || id === undefined) return bundleFolder(name, stateDir);
+  if (id === SHIPPED || stateDir === undefined) return resolve(SHIPPED_MODELS, model);
+  return join(new InstalledModels(stateDir).folder, model, id);
+}
+
+/** Whether a folder is that of an installed bundle. */
+export function isInstalled(folder: string, stateDir: string | undefined): boolean {
+  return stateDir !== undefined && resolve(folder).startsWith(`${resolve(new InstalledModels(stateDir).folder)}/`);
+}
+
 /** A bundle that may serve. */
 export interface ChosenBundle {
   readonly folder: string;

@@ -54,6 +54,12 @@ it('slothd model install, activate and rollback change the running daemon; a bad
   expect(await about()).toMatch(/"bundle":"beat-ecg@9\.1-/);
   expect((await slothd('model', 'list', '--config', file)).output).toMatch(/\* beat-ecg@9\.1-/);
 
+  // What is named is what runs, not what came with slothd.
+  const id = /beat-ecg@(9\.1-\w+)/.exec(installed.output)?.[1] ?? '';
+  expect((await slothd('model', 'inspect', 'beat-ecg', '--config', file)).output).toContain('beat-ecg 9.1 ');
+  expect((await slothd('model', 'inspect', `beat-ecg@${id}`, '--config', file)).output).toContain('beat-ecg 9.1 ');
+  expect((await slothd('model', 'inspect', 'beat-ecg@shipped', '--config', file)).output).not.toContain(' 9.1 ');
+
   writeFileSync(join(bundle, 'model.onnx'), 'not a model');
   const refused = await slothd('model', 'install', bundle, '--activate', '--config', file);
   expect(refused).toMatchObject({ code: 1, output: expect.stringMatching(/model\.onnx/) });

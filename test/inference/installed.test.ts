@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,6 +64,45 @@ describe('installing a bundle', () => {
     await expect(models.install(version('1.0'), [], refusing)).rejects.toThrow(/golden case 0/);
     await expect(models.install(join(state, 'nothing'), [], fine)).rejects.toThrow(/no such file/);
     expect(await models.list()).toEqual([]);
+  });
+});
+
+describe('a machine that is not as it should be', () => {
+  it('a link to a bundle is followed, a pipe and a folder of other things are not read', async () => {
+    const link = join(state, 'latest');
+    symlinkSync(version('1.0'), link);
+    expect((await models.install(link, [], fine)).name).toBe('tiny-beat');
+    await expect(models.install('/dev/zero', [], fine)).rejects.toThrow(/neither a file nor a folder/);
+    await expect(models.install('/usr/bin', [], fine)).rejects.toThrow(/no manifest\.json/);
+  });
+
+  it('what a killed install left is swept away, one under way is not; folders are open whatever the umask', async () => {
+    const [old, young] = ['.incoming-old', '.incoming-young'].map((name) => join(models.folder, name));
+    for (const folder of [old!, young!]) mkdirSync(folder, { recursive: true });
+    utimesSync(old!, 0, 0);
+    const before = process.umask(0o077);
+    const { folder } = await models.install(version('1.0'), [], fine).finally(() => process.umask(before));
+    expect([existsSync(old!), existsSync(young!)]).toEqual([false, true]);
+    for (const path of [dirname(folder), folder]) expect(statSync(path).mode & 0o777, path).toBe(0o755);
+  });
+
+  it('the same bundle again mends a damaged one', async () => {
+    const source = version('1.0');
+    const { folder } = await models.install(source, [], fine);
+    writeFileSync(join(folder, 'manifest.json'), 'damaged');
+    expect((await models.install(source, [], fine)).folder).toBe(folder);
+    expect(readFileSync(join(folder, 'manifest.json'), 'utf8')).toContain('tiny-beat');
+    expect((await models.list()).length).toBe(1);
+  });
+
+  it('a choice that the daemon refused leaves no trace for a rollback', async () => {
+    const { id } = await models.install(version('1.0'), [], fine);
+    await models.activate('tiny-beat', id);
+    const before = await models.choice('tiny-beat');
+    await models.install(version('2.0'), [], fine);
+    await models.activate('tiny-beat');
+    await models.restore('tiny-beat', before);
+    expect(await models.rollback('tiny-beat')).toBe(SHIPPED);
   });
 });
 

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { bundleFolder } from '../../daemon/models.js';
 import { loadBundle } from '../../inference/bundle/load.js';
 import type { Manifest } from '../../inference/bundle/manifest.js';
 import { RUNTIMES, type Runtime } from '../../inference/host/messages.js';
@@ -35,11 +34,10 @@ const WARM_UP = 30;
 
 /** Measures every variant of a bundle on every runtime, one after the other. */
 export async function benchModel(
-  name: string,
+  dir: string,
   options: BenchOptions,
   onRow: (row: BenchRow) => void = () => {},
 ): Promise<BenchRow[]> {
-  const dir = await bundleFolder(name);
   const { manifest } = await loadBundle(dir);
   const rows: BenchRow[] = [];
   for (const runtime of options.runtimes) {

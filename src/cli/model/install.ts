@@ -21,6 +21,8 @@ interface Flags {
 /** How long a daemon may take to have the other model running. */
 const TAKE_MS = 30_000;
 const LOOK_MS = 200;
+/** After this the daemon has looked, and says the same as before. */
+const STALE_MS = 5000;
 
 /** Adds install, activate, rollback and sign to `slothd model`. */
 export function addInstallCommands(command: Command): void {
@@ -91,10 +93,21 @@ async function activate(model: string, configFile: string, config: Config): Prom
   try {
     await tell(name, configFile, config);
   } catch (error) {
-    // The daemon kept the former one; so must its next start.
-    if (before) await models.activate(name, before.active);
-    else await models.activate(name, SHIPPED);
+    // The daemon kept the former one; so must its next start, and a rollback must not lead to what was refused.
+    await models.restore(name, before);
+    await letLookAgain(configFile);
     throw error;
+  }
+}
+
+/** So that it no longer says that a bundle is refused which nobody wants any more. */
+async function letLookAgain(configFile: string): Promise<void> {
+  for (const pid of await daemons(resolve(configFile), thisMachine)) {
+    try {
+      hangUp(pid);
+    } catch {
+      // Another user's: that was the reason, and is told.
+    }
   }
 }
 
@@ -106,15 +119,17 @@ async function tell(name: string, configFile: string, config: Config): Promise<v
     return;
   }
   const folder = await bundleFolder(name, config.stateDir);
+  const askable = config.http.enabled && config.http.port !== 0;
+  const ask = askable ? (await daemonOf(configFile)).ask : null;
+  const former = ask ? await noteOf(ask) : '';
   for (const pid of pids) hangUp(pid);
-  if (!config.http.enabled || config.http.port === 0) {
+  if (!ask) {
     process.stdout.write(
       `told process ${pids.join(', ')}; what became of it is in its log: journalctl -u slothd -n 5\n`,
     );
     return;
   }
-  const { ask } = await daemonOf(configFile);
-  const state = await taken(ask, shortName(folder));
+  const state = await taken(ask, shortName(folder), former);
   process.stdout.write(`${shortName(folder)} (${state}) runs in the daemon\n`);
 }
 
@@ -123,14 +138,25 @@ interface AboutView {
   readonly inference?: { readonly note?: string };
 }
 
-async function taken(ask: Ask, bundle: string): Promise<string> {
+async function noteOf(ask: Ask): Promise<string> {
+  const about = await (ask('about') as Promise<AboutView>).catch(() => null);
+  return about?.inference?.note ?? '';
+}
+
+/** @param former what the daemon said of its models before it was asked to look: an older refusal is not this one's */
+async function taken(ask: Ask, bundle: string, former: string): Promise<string> {
+  const start = performance.now();
   const end = performance.now() + TAKE_MS;
   for (;;) {
-    const about = (await ask('about')) as AboutView;
-    const running = about.models.find((model) => model.bundle === bundle);
-    if (running) return `${running.precision} ${running.sha256.slice(0, 12)}`;
-    const note = about.inference?.note ?? '';
-    if (/refused/.test(note)) throw new UsageError(`the daemon keeps the former model: ${note}`);
+    // A daemon that is built anew does not answer for a moment.
+    const about = await (ask('about') as Promise<AboutView>).catch((error: Error) => error);
+    if (!(about instanceof Error)) {
+      const running = about.models.find((model) => model.bundle === bundle);
+      if (running) return `${running.precision} ${running.sha256.slice(0, 12)}`;
+      const note = about.inference?.note ?? '';
+      const isNews = note !== former || performance.now() - start > STALE_MS;
+      if (/refused/.test(note) && isNews) throw new UsageError(`the daemon keeps the former model: ${note}`);
+    } else if (performance.now() > end) throw about;
     if (performance.now() > end)
       throw new UsageError(`the daemon does not run ${bundle} after ${TAKE_MS / 1000} s: see its log`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -144,7 +170,7 @@ async function refusable<T>(run: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof BundleError) throw new UsageError(error.message);
     const { code, path } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    if (code === 'EACCES' || code === 'EPERM')
       throw new UsageError(`${path} may not be written: use sudo, or another --config`);
     throw error;
   }

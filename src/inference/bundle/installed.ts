@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { readArchive } from './archive.js';
 import { loadBundle } from './load.js';
@@ -12,7 +12,10 @@ export const SHIPPED = 'shipped';
 
 /** Newest bundles kept of each model, and as many former choices; what may be rolled back to is never tidied away. */
 const KEPT = 4;
+const MAX_FILES = 64;
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const INCOMING = '.incoming-';
+const ABANDONED_MS = 3_600_000;
 /** Read by the service's user, though root installs. */
 const FILE_MODE = 0o644;
 const FOLDER_MODE = 0o755;
@@ -58,12 +61,14 @@ export class InstalledModels {
     const files = await readSource(source);
     const manifestBytes = files.get('manifest.json');
     if (!manifestBytes) throw new BundleError(`${source}: there is no manifest.json`);
-    checkSignature(manifestBytes, files.get(SIGNATURE_FILE)?.toString('utf8') ?? null, trusted);
+    const signature = files.get(SIGNATURE_FILE)?.toString('utf8') ?? null;
+    about(source, () => checkSignature(manifestBytes, signature, trusted));
     const manifest = parseManifest(parseJson(manifestBytes));
-    await mkdir(this.folder, { recursive: true, mode: FOLDER_MODE });
-    const incoming = join(this.folder, `.incoming-${randomBytes(6).toString('hex')}`);
+    await makeFolder(this.folder);
+    await this.#sweep();
+    const incoming = join(this.folder, `${INCOMING}${randomBytes(6).toString('hex')}`);
     try {
-      await mkdir(incoming, { mode: FOLDER_MODE });
+      await makeFolder(incoming);
       const wanted = ['manifest.json', SIGNATURE_FILE, 'CARD.md', ...manifest.variants.map(({ file }) => file)];
       for (const name of new Set(wanted)) {
         const content = files.get(name);
@@ -73,9 +78,12 @@ export class InstalledModels {
       await verify(incoming);
       const id = `${manifest.version.replace(/[^A-Za-z0-9._-]/g, '_')}-${sha256(manifestBytes).slice(0, 8)}`;
       const folder = join(this.folder, manifest.name, id);
-      await mkdir(join(this.folder, manifest.name), { recursive: true, mode: FOLDER_MODE });
-      await rm(folder, { recursive: true, force: true });
+      await makeFolder(join(this.folder, manifest.name));
+      // The same bundle again: its folder is swapped whole, so that what runs is there at every moment but one.
+      const old = `${incoming}-old`;
+      await rename(folder, old).catch(ignoreMissing);
       await rename(incoming, folder);
+      await rm(old, { recursive: true, force: true });
       await this.#tidy(manifest.name, id);
       return { name: manifest.name, id, folder, active: (await this.choice(manifest.name))?.active === id };
     } finally {
@@ -85,7 +93,8 @@ export class InstalledModels {
 
   /** What was chosen for a model; null where nothing ever was. */
   async choice(name: string): Promise<Choice | null> {
-    return (await this.#state()).models[name] ?? null;
+    const { models } = await this.#state();
+    return Object.hasOwn(models, name) ? (models[name] ?? null) : null;
   }
 
   /** Folders to try for a model, the active one first, then the former ones; `SHIPPED` stands for itself. */
@@ -114,6 +123,11 @@ export class InstalledModels {
     return wanted;
   }
 
+  /** The choice as it was: for an activation that the daemon refused. */
+  async restore(name: string, choice: Choice | null): Promise<void> {
+    await this.#write(name, choice ?? { active: SHIPPED, former: [] });
+  }
+
   /** Back to what was active before. @throws BundleError where there was nothing */
   async rollback(name: string): Promise<string> {
     const choice = await this.choice(name);
@@ -139,11 +153,21 @@ export class InstalledModels {
   async #ids(name: string): Promise<string[]> {
     if (!/^[a-z0-9][a-z0-9._-]*$/.test(name)) return [];
     const ids = await readdir(join(this.folder, name)).catch(() => []);
-    const times = await Promise.all(ids.map(async (id) => (await stat(join(this.folder, name, id))).mtimeMs));
-    return ids
-      .map((id, at) => ({ id, at: times[at] ?? 0 }))
-      .sort((a, b) => b.at - a.at)
-      .map(({ id }) => id);
+    const found: { id: string; at: number }[] = [];
+    for (const id of ids) {
+      const what = await stat(join(this.folder, name, id)).catch(() => null);
+      if (what?.isDirectory()) found.push({ id, at: what.mtimeMs });
+    }
+    return found.sort((a, b) => b.at - a.at).map(({ id }) => id);
+  }
+
+  /** What an install that was killed left behind. A younger one may be under way in another process. */
+  async #sweep(): Promise<void> {
+    for (const name of await readdir(this.folder)) {
+      if (!name.startsWith(INCOMING)) continue;
+      const { mtimeMs } = await stat(join(this.folder, name)).catch(() => ({ mtimeMs: Date.now() }));
+      if (Date.now() - mtimeMs > ABANDONED_MS) await rm(join(this.folder, name), { recursive: true, force: true });
+    }
   }
 
   async #tidy(name: string, newest: string): Promise<void> {
@@ -166,7 +190,7 @@ export class InstalledModels {
   async #write(name: string, choice: Choice): Promise<void> {
     const state = await this.#state();
     state.models[name] = choice;
-    await mkdir(this.folder, { recursive: true, mode: FOLDER_MODE });
+    await makeFolder(this.folder);
     const file = join(this.folder, 'active.json');
     await writeDurably(`${file}.new`, Buffer.from(`${JSON.stringify(state, null, 2)}\n`));
     await rename(`${file}.new`, file);
@@ -175,18 +199,68 @@ export class InstalledModels {
 
 /** The files of a bundle, by name, in memory: what was looked at is what is written. */
 async function readSource(source: string): Promise<Map<string, Buffer>> {
-  const what = await lstat(source).catch(() => null);
-  if (!what) throw new BundleError(`${source}: there is no such file or folder`);
+  // The source itself may be a link, such as `latest`: the person has named it. Links inside are nobody's word.
+  const what = await stat(source).catch((error) => {
+    throw unreadable(source, error);
+  });
   if (!what.isDirectory()) {
+    // A pipe or a device has no end that could be known.
+    if (!what.isFile()) throw new BundleError(`${source}: is neither a file nor a folder`);
     if (what.size > MAX_FILE_BYTES) throw new BundleError(`${source}: ${what.size} bytes are too many for a bundle`);
-    return readArchive(await readFile(source));
+    const bytes = await readWhole(source);
+    return about(source, () => readArchive(bytes));
   }
   const files = new Map<string, Buffer>();
-  for (const name of await readdir(source)) {
-    const entry = await lstat(join(source, name));
-    if (entry.isFile() && entry.size <= MAX_FILE_BYTES) files.set(name, await readFile(join(source, name)));
-  }
+  const take = async (name: string) => {
+    const entry = await lstat(join(source, name)).catch(() => null);
+    if (entry?.isFile() && entry.size <= MAX_FILE_BYTES) files.set(name, await readWhole(join(source, name)));
+  };
+  await take('manifest.json');
+  // Only what the manifest names: the folder may be somebody's downloads.
+  for (const name of [SIGNATURE_FILE, 'CARD.md', ...filesNamedIn(files.get('manifest.json'))]) await take(name);
   return files;
+}
+
+/** Says in a refusal which source it is about. */
+function about<T>(source: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof BundleError ? new BundleError(`${source}: ${error.message}`) : error;
+  }
+}
+
+/** Names of the variants' files, of a manifest that nobody has checked yet: plain names alone. */
+function filesNamedIn(manifest: Buffer | undefined): string[] {
+  if (!manifest) return [];
+  const { variants } = (parseJson(manifest) ?? {}) as { variants?: unknown };
+  if (!Array.isArray(variants)) return [];
+  const names = variants.map((variant) => (variant as { file?: unknown } | null)?.file);
+  return names.filter((name) => typeof name === 'string' && basename(name) === name).slice(0, MAX_FILES) as string[];
+}
+
+async function readWhole(path: string): Promise<Buffer> {
+  return readFile(path).catch((error) => {
+    throw unreadable(path, error);
+  });
+}
+
+function unreadable(path: string, { code, message }: NodeJS.ErrnoException): BundleError {
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file or folder',
+    ENOTDIR: 'there is no such file or folder',
+    EACCES: 'it may not be read',
+  };
+  return new BundleError(`${path}: ${words[code ?? ''] ?? message}`);
+}
+
+/** Whatever the umask: root installs, the service's user looks in. */
+async function makeFolder(path: string): Promise<void> {
+  if ((await mkdir(path, { recursive: true, mode: FOLDER_MODE })) !== undefined) await chmod(path, FOLDER_MODE);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 async function writeDurably(path: string, content: Buffer): Promise<void> {
