@@ -1,8 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadConfig } from '../config/load.js';
 import type { ShownAlert } from '../daemon/alert-history.js';
 import { alertsCsv } from '../daemon/alert-query.js';
+import { readNamed } from '../delivery/tls-files.js';
+import { adoptCredentials } from './credentials.js';
 import { UsageError } from './usage-error.js';
 
 interface Flags {
@@ -148,9 +150,13 @@ export async function daemonOf(configFile: string): Promise<Daemon> {
     throw new UsageError(`${configFile}: http must be enabled and http.port fixed, so that the daemon can be asked`);
   }
   const host = http.host === '0.0.0.0' || http.host === '::' ? '127.0.0.1' : http.host;
-  const token = http.tokenFile ? (await readFile(http.tokenFile, 'utf8')).trim() : null;
+  adoptCredentials();
+  const token = await readNamed('http.tokenFile', http.tokenFile).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${http.port}/`;
-  return { ask: askAt(base, token), download: downloadAt(base, token) };
+  const text = token?.toString('utf8').trim() ?? null;
+  return { ask: askAt(base, text), download: downloadAt(base, text) };
 }
 
 /** Asks the web server at `base`. */

@@ -7,6 +7,20 @@ export function positive(text: string): number {
   return value;
 }
 
+/** A whole number. @throws InvalidArgumentError */
+export function whole(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value)) throw new InvalidArgumentError('a whole number is needed');
+  return value;
+}
+
+/** A TCP port; 0 is any free one. @throws InvalidArgumentError */
+export function tcpPort(text: string): number {
+  const value = whole(text);
+  if (value < 0 || value > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535');
+  return value;
+}
+
 /** Both sides of `name=value`. @throws InvalidArgumentError */
 export function nameAndValue(text: string): [name: string, value: string] {
   const at = text.indexOf('=');

@@ -11,7 +11,7 @@ import { systemClock, systemTimers } from '../daemon/system-clock.js';
 import type { FormatOptions } from '../domain/reading.js';
 import { builtInScenario } from '../simulator/scenario.js';
 import { SimulatedSensor } from '../simulator/sensor.js';
-import { positive } from './arguments.js';
+import { positive, tcpPort, whole } from './arguments.js';
 import { chosenFormat } from './chosen-format.js';
 import { startBroker } from './demo/broker.js';
 import { OnsetBook } from './demo/onsets.js';
@@ -50,9 +50,9 @@ export function demoCommand(): Command {
     .option('--scenario <name>', 'what the heart does', 'demo')
     .option('--format <id>', 'wire format the sensor speaks', 'protocentral')
     .option('--board <name>', "the format's board, where it knows several (default: one that tells of lost leads)")
-    .option('--seed <n>', 'another heart', Number, 1)
-    .option('--broker-port <n>', 'loopback port of the broker, if it is free', Number, 1883)
-    .option('--http-port <n>', 'loopback port of the dashboard; 0 takes a free one', Number, 0)
+    .option('--seed <n>', 'another heart', whole, 1)
+    .option('--broker-port <n>', 'loopback port of the broker, if it is free', tcpPort, 1883)
+    .option('--http-port <n>', 'loopback port of the dashboard; 0 takes a free one', tcpPort, 0)
     .action(demo);
 }
 

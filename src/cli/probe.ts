@@ -8,6 +8,9 @@ import { SerialLink } from '../sensor/links/serial.js';
 import { type Heard, probePort, readSettings, restoreSettings, settingsToTry } from '../sensor/probe/probe-port.js';
 import { UsageError } from './usage-error.js';
 
+/** 128 and the number of the signal, as a shell counts. */
+const INTERRUPTED = 130;
+
 interface ProbeFlags {
   readonly seconds: number;
   readonly baud?: number;
@@ -43,6 +46,12 @@ export async function probe(port: string, flags: ProbeFlags, say: (line: string)
   const tries = format ? [serialSettings(format, {})] : settingsToTry();
   const chosen = flags.baud ? [{ ...tries[0]!, baudRate: flags.baud } satisfies SerialSettings] : tries;
   const saved = await readSettings(port);
+  // Ctrl-C in the middle must not leave the port at a rate that was only tried.
+  const interrupted = async () => {
+    if (saved !== null) await restoreSettings(port, saved);
+    process.exit(INTERRUPTED);
+  };
+  process.once('SIGINT', interrupted);
   let result: Awaited<ReturnType<typeof probePort>>;
   try {
     result = await probePort(chosen, flags.seconds * 1000, {
@@ -51,6 +60,7 @@ export async function probe(port: string, flags: ProbeFlags, say: (line: string)
       onTry: (settings) => say(`# listening at ${words(settings)} for ${flags.seconds} s`),
     });
   } finally {
+    process.off('SIGINT', interrupted);
     if (saved !== null && !(await restoreSettings(port, saved)))
       say("# the port's former settings could not be put back");
   }

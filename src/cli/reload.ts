@@ -28,14 +28,27 @@ export async function daemons(config: string, system: System): Promise<number[]>
   const found: number[] = [];
   for (const { pid } of await processes(system)) {
     const words = ((await system.text(`/proc/${pid}/cmdline`)) ?? '').split('\0');
-    const at = words.findIndex((word) => /(^|\/)(slothd|main\.js)$/.test(word));
-    // Not `timeout 60 slothd run` or `sudo slothd run`: those pass signals on or are somebody else's.
-    const ours = /(^|\/)(node|slothd)$/.test(words[0] ?? '');
-    if (!ours || at < 0 || words[at + 1] !== 'run') continue;
-    const folder = (await system.link(`/proc/${pid}/cwd`)) ?? '/';
-    if (resolve(folder, configOf(words.slice(at + 2))) === config) found.push(pid);
+    if (slothdVerb(words) === 'run' && (await configOfRun(pid, words, system)) === config) found.push(pid);
   }
   return found;
+}
+
+/** The verb of a command line that is slothd's own; null for any other's. */
+export function slothdVerb(words: readonly string[]): string | null {
+  const at = verbAt(words);
+  // Not `timeout 60 slothd run` or `sudo slothd run`: those pass signals on or are somebody else's.
+  const ours = /(^|\/)(node|slothd)$/.test(words[0] ?? '');
+  return ours && at > 0 ? (words[at] ?? null) : null;
+}
+
+/** Absolute path of the config of a process that is `slothd run`. */
+export async function configOfRun(pid: number, words: readonly string[], system: System): Promise<string> {
+  const folder = (await system.link(`/proc/${pid}/cwd`)) ?? '/';
+  return resolve(folder, configOf(words.slice(verbAt(words) + 1)));
+}
+
+function verbAt(words: readonly string[]): number {
+  return words.findIndex((word) => /(^|\/)(slothd|main\.js)$/.test(word)) + 1;
 }
 
 /** The value of -c or --config, in any of the ways a command line may give it. */

@@ -98,8 +98,13 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
   const abort = new AbortController();
   const stop = () => abort.abort();
   for (const signal of SIGNALS) process.once(signal, stop);
-  // A reader that has enough (`| head`) ends the replay, it is no fault.
-  out.on('error', stop);
+  // A reader that has enough (`| head`) ends the replay, it is no fault; a full disk is one.
+  let unwritten: NodeJS.ErrnoException | null = null;
+  const onError = (error: NodeJS.ErrnoException) => {
+    unwritten ??= error;
+    stop();
+  };
+  out.on('error', onError);
   try {
     for (const source of sources) {
       if ('content' in source) {
@@ -125,8 +130,10 @@ async function replay(records: string[], options: ReplayArguments): Promise<void
     await models.stop();
     for (const signal of SIGNALS) process.off(signal, stop);
     if (eventsFile) await new Promise<void>((resolve) => out.end(() => resolve()));
-    out.off('error', stop);
+    out.off('error', onError);
   }
+  const failed = unwritten as NodeJS.ErrnoException | null;
+  if (eventsFile && failed) throw new UsageError(`--events ${options.events}: ${failed.message}`);
 }
 
 /**

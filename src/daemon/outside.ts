@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
+import { readNamedSync } from '../delivery/tls-files.js';
 import type { Format } from '../domain/reading.js';
 import type { SpawnHost } from '../inference/host/spawn.js';
 import { serialSettings } from '../sensor/formats/registry.js';
@@ -12,6 +12,7 @@ import { ProcessLink } from '../sensor/links/process.js';
 import { RecordingLink } from '../sensor/links/recording.js';
 import { SerialLink } from '../sensor/links/serial.js';
 import { TcpLink } from '../sensor/links/tcp.js';
+import { WebServerError } from '../watch/http.js';
 import type { Outside } from './daemon.js';
 import { FlightShelf } from './flight/shelf.js';
 import { createModels } from './models.js';
@@ -44,7 +45,7 @@ export function openLink({ link, options }: SensorSettings, format: Format): Lin
 /**
  * The real outside world of a daemon on this machine.
  * @param spawnHost how model hosts are started; left out: as children of this process
- * @throws Error when the token file cannot be read
+ * @throws WebServerError when the token cannot be read
  */
 export function systemOutside(config: Config, log: Logger, version: string, spawnHost?: SpawnHost): Outside {
   return {
@@ -60,6 +61,18 @@ export function systemOutside(config: Config, log: Logger, version: string, spaw
     openFlights: ({ stateDir, flightRecorder }) =>
       new FlightShelf(join(stateDir, 'flight'), flightRecorder.diskMb * 1e6, log.child({ part: 'flight' })),
     createModels: (c, stages, onState) => createModels(c.inference, stages, onState, log, c.stateDir, spawnHost),
-    httpToken: config.http.tokenFile ? readFileSync(config.http.tokenFile, 'utf8').trim() : null,
+    httpToken: config.http.enabled && config.http.tokenFile ? readToken(config.http.tokenFile) : null,
   };
+}
+
+function readToken(file: string): string {
+  let token: string;
+  try {
+    token = readNamedSync('http.tokenFile', file).toString('utf8').trim();
+  } catch (error) {
+    throw new WebServerError((error as Error).message);
+  }
+  // An empty one would let everybody in.
+  if (token === '') throw new WebServerError(`http.tokenFile: ${file}: it is empty`);
+  return token;
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { MqttSettings } from '../config/mqtt.js';
@@ -14,10 +15,27 @@ export async function readNamed(setting: string, file: string | undefined): Prom
   try {
     return await readFile(resolveFile(file));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'it may not be read' : message;
-    throw new Error(`${setting}: ${file}: ${why}`);
+    throw unreadable(setting, file, error);
   }
+}
+
+/** As `readNamed`, at once. */
+export function readNamedSync(setting: string, file: string): Buffer {
+  try {
+    return readFileSync(resolveFile(file));
+  } catch (error) {
+    throw unreadable(setting, file, error);
+  }
+}
+
+function unreadable(setting: string, file: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'it may not be read',
+    EISDIR: 'it is a folder',
+  };
+  return new Error(`${setting}: ${file}: ${words[code ?? ''] ?? message}`);
 }
 
 function resolveFile(file: string): string {

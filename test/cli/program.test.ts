@@ -1,9 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { VERBS } from '../../src/cli/verbs.js';
-import { slothd } from '../e2e/support/cli.js';
+import { MAIN, slothd, startSlothd } from '../e2e/support/cli.js';
 import { temporaryFolder } from '../e2e/support/world.js';
 
 /** The program as a person types it. */
@@ -74,12 +75,42 @@ describe('wrong usage exits 1', () => {
     }
   }, 90_000);
 
+  it('so does what the machine refuses: a file that is not there, a token that is empty, a full disk', async () => {
+    const folder = temporaryFolder();
+    const config = join(folder, 'slothd.yaml');
+    const token = join(folder, 'token');
+    writeFileSync(token, '\n');
+    const sensor = '{ name: a, format: ad8232, link: { type: tcp, host: 127.0.0.1, port: 9 } }';
+    writeFileSync(config, `sensors: [${sensor}]\nmqtt: { enabled: false }\nhttp: { tokenFile: ${token} }\n`);
+    const state = { SLOTHD_CONFIG_STATEDIR: join(folder, 'state') };
+    const empty = startSlothd(['run', '--config', config], state);
+    expect(await empty.ended).toBe(1);
+    expect(empty.err()).toMatch(/^slothd: http\.tokenFile: .*token: it is empty\n$/);
+    rmSync(token);
+    const missing = startSlothd(['run', '--config', config], state);
+    expect(await missing.ended).toBe(1);
+    expect(missing.err()).toMatch(/^slothd: http\.tokenFile: .*: there is no such file\n$/);
+    const full = spawnSync('sh', ['-c', `"${process.execPath}" "${MAIN}" schema > /dev/full`], { encoding: 'utf8' });
+    expect(full).toMatchObject({ status: 1, stderr: expect.stringMatching(/^slothd: .*(no space|full).*\n$/i) });
+  }, 60_000);
+
   it('while what is right exits 0', async () => {
     const example = await slothd('check', '--config', yaml);
     expect(example.err).toBe('');
     expect(example.code).toBe(0);
     expect(example.out).toContain('good');
   });
+});
+
+it('help VERB is VERB --help', async () => {
+  expect((await slothd('help', 'check')).out).toContain('--print');
+});
+
+it('a reader that has seen enough is no fault', () => {
+  const head = spawnSync('bash', ['-c', `"${process.execPath}" "${MAIN}" schema | head -1; echo "\${PIPESTATUS[0]}"`], {
+    encoding: 'utf8',
+  });
+  expect(head).toMatchObject({ stdout: '{\n0\n', stderr: '' });
 });
 
 it('the version is the package’s', async () => {

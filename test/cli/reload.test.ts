@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { daemons } from '../../src/cli/reload.js';
 import { changedSettings } from '../../src/cli/run/changes.js';
+import { HangUps } from '../../src/cli/run/hang-ups.js';
 import { Reloader } from '../../src/cli/run/reloader.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
@@ -21,6 +22,20 @@ describe('what changed', () => {
   ])('%s', (_name, after, expected) => {
     expect(changedSettings(config(), after)).toEqual(expected);
   });
+});
+
+it('a hang-up before anybody listens is told once somebody does, and ends nobody', () => {
+  let signal = () => {};
+  const hangUps = new HangUps((_name, run) => {
+    signal = run;
+  });
+  let told = 0;
+  signal();
+  signal();
+  hangUps.listen(() => told++);
+  expect(told).toBe(1);
+  signal();
+  expect(told).toBe(2);
 });
 
 describe('reload', () => {
@@ -48,6 +63,17 @@ describe('reload', () => {
     const first = config();
     return { reloader: new Reloader(first, build(first), read, build, log as never), events, log };
   }
+
+  it('what cannot even be built leaves the running one alone', async () => {
+    const { reloader, events } = running([config('', ['a', 'b'])]);
+    Object.assign(reloader, {
+      build: () => {
+        throw new Error('http.tokenFile: /x: it is empty');
+      },
+    });
+    await reloader.reload();
+    expect(events).toEqual(['reload refused, the former config stays: http.tokenFile: /x: it is empty']);
+  });
 
   it('changes the log level without a break', async () => {
     const { reloader, events, log } = running([config('log: { level: debug }')]);

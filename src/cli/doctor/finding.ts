@@ -23,3 +23,8 @@ export function note(check: string, says: string, fix?: string): Finding {
 export function bad(check: string, says: string, fix: string): Finding {
   return { check, state: 'bad', says, fix };
 }
+
+/** A word for a shell, quoted where it must be: a fix is there to be pasted. */
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -15,7 +15,8 @@ const EXAMPLE: PlannedSensor = {
 
 /** A commented config. Values that could be mistaken for YAML are quoted. */
 export function writeYaml(sensors: readonly PlannedSensor[], brokerUrl: string): string {
-  return `# Written by slothd init. Check it: slothd check; take changes: sudo slothd reload; all settings: slothd schema
+  return `# Written by slothd init. After a change: slothd check, then sudo slothd reload. All settings, with their defaults:
+# slothd check --print, or docs/config-reference.md
 
 sensors:
 ${(sensors.length > 0 ? sensors : [EXAMPLE]).map(sensorLines).join('')}
@@ -23,7 +24,7 @@ mqtt:
   url: ${JSON.stringify(brokerUrl)}
   # A broker that asks for a password:
   # username: slothd
-  # passwordFile: /etc/slothd/mqtt-password
+  # passwordFile: /run/credentials/slothd.service/mqtt-password   # see "Secrets" in docs/install-on-a-pi.md
 
 # alarms:
 #   tachycardia: { aboveBpm: 150 }

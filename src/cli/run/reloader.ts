@@ -50,20 +50,29 @@ export class Reloader<D extends Reloadable> {
     const changed = changedSettings(this.config, next);
     if (changed.length === 0 && (await this.takeModels()) !== 'restart') return;
     if (changed.length === 0) changed.push('inference.models');
-    this.log.level = next.log.level;
     const former = this.config;
     if (changed.some((name) => name !== 'log.level')) {
+      let built: D;
+      try {
+        // Before the running one ends: a token that cannot be read must not cost anything.
+        built = this.build(next);
+      } catch (error) {
+        this.log.error({ changed }, `reload refused, the former config stays: ${(error as Error).message}`);
+        return;
+      }
+      this.log.level = next.log.level;
       await this.daemon.stop({ restarting: true });
       try {
-        await this.begin(next);
+        await this.begin(built);
       } catch (error) {
         this.log.error({ changed }, `reload failed, back to the former config: ${(error as Error).message}`);
         this.log.level = former.log.level;
         await this.daemon.stop({ restarting: true }).catch(() => {});
-        await this.begin(former);
+        await this.begin(this.build(former));
         return;
       }
     }
+    this.log.level = next.log.level;
     this.config = next;
     this.log.info({ changed }, 'reload: taken');
   }
@@ -77,8 +86,8 @@ export class Reloader<D extends Reloadable> {
     return outcome;
   }
 
-  private async begin(config: Config): Promise<void> {
-    this.daemon = this.build(config);
-    await this.daemon.start();
+  private async begin(daemon: D): Promise<void> {
+    this.daemon = daemon;
+    await daemon.start();
   }
 }

@@ -94,6 +94,13 @@ export function explainOpenError(error: Error, path: string): LinkError {
       `${path} may not be opened by this user: \`sudo usermod -aG dialout $USER\` (Arch: uucp), then log in again.`,
     );
   }
+  // A device that the service's unit does not name: the rights of files are in order, the control group's are not.
+  if (/Operation not permitted|EPERM/.test(text)) {
+    return new LinkError(
+      'forbidden',
+      `${path} is not among the devices that the service may use: DeviceAllow=, by \`sudo systemctl edit slothd\`.`,
+    );
+  }
   if (/Cannot lock port|temporarily unavailable|resource busy|EBUSY/.test(text)) {
     return new LinkError('busy', `${path} is held by another program; \`fuser -v ${path}\` names it.`);
   }

@@ -1,9 +1,13 @@
-import type { DiskFigures, System } from '../../../src/cli/doctor/system.js';
+import type { DiskFigures, Owner, System } from '../../../src/cli/doctor/system.js';
 
 export interface FakeMachine {
   readonly files?: Readonly<Record<string, string>>;
   readonly links?: Readonly<Record<string, string>>;
   readonly forbidden?: readonly string[];
+  /** Path -> the code of the refusal to write there. */
+  readonly unwritable?: Readonly<Record<string, string>>;
+  readonly owners?: Readonly<Record<string, Owner>>;
+  readonly isRoot?: boolean;
   readonly disk?: DiskFigures;
   readonly programs?: Readonly<Record<string, string>>;
   readonly wallMs?: number;
@@ -11,11 +15,14 @@ export interface FakeMachine {
 
 /** A machine made of a few named files; everything else is absent. */
 export function fakeSystem(machine: FakeMachine): System {
-  const { files = {}, links = {}, forbidden = [], programs = {} } = machine;
+  const { files = {}, links = {}, forbidden = [], programs = {}, unwritable = {}, owners = {} } = machine;
   const paths = [...Object.keys(files), ...Object.keys(links)];
   const behind = (path: string): string | null => (links[path] ? behind(links[path]) : path in files ? path : null);
   return {
     user: 'anna',
+    isRoot: machine.isRoot ?? false,
+    whyNotWritable: async (path) => unwritable[path] ?? null,
+    owner: async (path) => owners[path] ?? null,
     text: async (path) => files[path] ?? null,
     list: async (folder) => [
       ...new Set(

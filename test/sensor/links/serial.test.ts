@@ -222,6 +222,7 @@ describe('explainOpenError', () => {
   it.each([
     ['Error: No such file or directory, cannot open /dev/ttyUSB0', 'absent', 'plugged in'],
     ['Error: Permission denied, cannot open /dev/ttyUSB0', 'forbidden', 'usermod -aG dialout'],
+    ['Error: Operation not permitted, cannot open /dev/ttyUSB0', 'forbidden', 'DeviceAllow='],
     ['Error Resource temporarily unavailable Cannot lock port', 'busy', 'fuser -v /dev/ttyUSB0'],
     ['Error: Device or resource busy, cannot open /dev/ttyUSB0', 'busy', 'fuser -v /dev/ttyUSB0'],
     ['Error: Inappropriate ioctl for device, cannot open /dev/ttyUSB0', 'not-a-port', 'not a serial port'],
