@@ -84,7 +84,19 @@ function refusalOf(error: unknown): string | null {
 /** Errors of stations that name what a person gave us: a record, a bundle, a file. */
 function isExpected(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (isFileError(error)) return true;
   return /^(Config|StoreInUse|WebServer|Replay|Wfdb|Bundle|Link|Scenario|Format|Lab|Backend|Export|Calibration|Quantization|UnsupportedLayer|OnnxFormat|Training|Checkpoint|Personalize|Convert)\w*Error$/.test(
     error.name,
   );
+}
+
+/** What the file system says of a path that a person gave: not there, not allowed, not a folder, full. */
+const FILE_ERRORS = new Set(
+  'ENOENT EACCES EPERM ENOTDIR EISDIR EEXIST ENOTEMPTY ENOSPC EDQUOT EROFS ENAMETOOLONG ELOOP EXDEV EBUSY EFBIG'.split(
+    ' ',
+  ),
+);
+
+function isFileError({ code, path }: NodeJS.ErrnoException): boolean {
+  return path !== undefined && FILE_ERRORS.has(code ?? '');
 }

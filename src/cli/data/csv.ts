@@ -96,6 +96,12 @@ async function signalsCsv(stem: string, out: string, options: CsvArguments): Pro
     });
     bar.end();
     const names = (chosen ?? Array.from(signals.keys())).map((index) => signals[index]!.name).join(', ');
+    for (const [index, ok] of record.checksums().entries()) {
+      if (ok === false)
+        process.stderr.write(
+          `note: ${signals[index]!.name} does not add up to its checksum; the file may be damaged\n`,
+        );
+    }
     process.stdout.write(`${out}: ${rows} rows of ${names} at ${options.rate ?? rateHz} Hz\n`);
   } finally {
     bar.end();

@@ -152,6 +152,7 @@ async function representative(
     ...{ standardize: options.standardize, maxItems: options.maxItems },
   });
   say(`4/6 representative dataset: ${dataset.description}`);
+  for (const range of dataset.ranges ?? []) say(`    ${range}`);
   for (const warning of dataset.warnings) say(`    note: ${warning}`);
   return dataset;
 }
@@ -168,7 +169,7 @@ function outline({ onnx }: SourceModel, inputs: readonly { name: string; shape: 
 
 type Result = Awaited<ReturnType<Awaited<ReturnType<typeof load>>['convertModel']>>;
 
-function summary({ exported, source, noReference, quantized, keptFloat }: Result): string {
+function summary({ exported, source, noReference, quantized, keptFloat, warnings }: Result): string {
   const { manifest, fellBack } = exported;
   const float = manifest.variants.find(({ id }) => id === 'fp32')!;
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
@@ -182,6 +183,7 @@ function summary({ exported, source, noReference, quantized, keptFloat }: Result
       `    quantized against float (${quantized.items} held-out items): max difference ${quantized.maxDifference.toPrecision(2)}, same class ${percent(quantized.classes)}`,
     );
   }
+  for (const warning of warnings) lines.push(`    note: ${warning}`);
   if (keptFloat.length > 0) lines.push(`    layers kept float, because classes changed: ${keptFloat.join(', ')}`);
   for (const variant of manifest.variants) {
     const { p50Us } = variant.metrics.latency as { p50Us: number };

@@ -102,6 +102,9 @@ async function read(path: string, options: PersonalizeArguments): Promise<OwnRec
   const signal = record.signals.find(({ name }) => name === key) ?? record.signals[Number(key)];
   if (!signal)
     throw new UsageError(`${path} has no signal '${key}'; it has ${record.signals.map(({ name }) => name).join(', ')}`);
+  if (signal.checksumOk === false) {
+    process.stderr.write(`note: ${signal.name} of ${path} does not add up to its checksum; the file may be damaged\n`);
+  }
   const beats = (await readAnnotations(options.beats ?? `${path.replace(/\.(hea|dat)$/, '')}.atr`)).filter(
     ({ symbol }) => isBeatSymbol(symbol),
   );

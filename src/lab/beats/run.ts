@@ -9,7 +9,7 @@ export interface DetectedBeats {
 }
 
 /** Runs the detector over a whole lead, sample by sample, as the daemon does. `judge` left out: the shipped verifier. */
-export function detectBeats(signal: Float32Array, rateHz: number, judge?: BeatJudge): DetectedBeats {
+export function detectBeats(signal: ArrayLike<number>, rateHz: number, judge?: BeatJudge): DetectedBeats {
   const samples: number[] = [];
   const decidedAt: number[] = [];
   const detector = new EcgBeatDetector({

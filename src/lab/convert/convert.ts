@@ -14,6 +14,7 @@ import { normal, seededRandom } from '../random.js';
 import type { Dataset, InputShape } from './dataset/load.js';
 import { ConvertError } from './error.js';
 import { chooseOutput, decider, labelsFor } from './outputs.js';
+import { unlikeTraining } from './seen-in-training.js';
 import type { Reference, SourceModel } from './source.js';
 
 /** What to make of the float model. */
@@ -63,6 +64,8 @@ export interface ConvertResult {
   readonly quantized: Agreement | null;
   /** Nodes that stayed float because the classes asked for it. */
   readonly keptFloat: readonly string[];
+  /** What a person should know of the dataset. */
+  readonly warnings: readonly string[];
 }
 
 const STEPS = 5;
@@ -94,6 +97,14 @@ export async function convertModel(source: SourceModel, options: ConvertOptions)
 
   stage('comparing the float file with the source model', 0);
   const float = await run(model, heldOut);
+  const broken = float.findIndex((values) => !values.every(Number.isFinite));
+  if (broken >= 0) {
+    throw new ConvertError(
+      `the model answers ${options.dataset ? `item ${4 * broken + 4} of the dataset` : 'noise'} with ${float[broken]!.find((v) => !Number.isFinite(v))}: are its weights sound, and the data in the unit it was trained on?`,
+    );
+  }
+  const unlike = options.dataset ? await unlikeTraining(source.onnx, source.seenInTraining ?? [], heldOut) : null;
+  const warnings = unlike ? [unlike] : [];
   const outputNames = source.onnx.graph.outputs.map(({ name }) => name);
   const { agreement, reason } = await compareWithSource(source, model, outputNames, heldOut, float, decide);
 
@@ -127,10 +138,10 @@ export async function convertModel(source: SourceModel, options: ConvertOptions)
     evaluationItems: () => heldOut,
     decide,
     gate: { minAgreement },
-    about: about(source, options, agreement, reason, keptFloat),
+    about: about(source, options, agreement, reason, keptFloat, warnings),
   });
   stage('done', STEPS);
-  return { exported, source: agreement, noReference: reason, quantized, keptFloat };
+  return { exported, source: agreement, noReference: reason, quantized, keptFloat, warnings };
 }
 
 /**
@@ -141,8 +152,13 @@ export function randomItems(model: OnnxModel, count = RANDOM_ITEMS, seed = 1): M
   const random = seededRandom(seed);
   const { graph } = model;
   const rows = inputsOf(model).map(({ name }) => {
-    const cast = graph.nodes.find(({ op, inputs }) => op === 'Cast' && inputs[0] === name);
-    const gather = graph.nodes.find(({ op, inputs }) => op === 'Gather' && inputs[1] === cast?.outputs[0]);
+    // Row numbers go through one cast or several.
+    const casts = [name];
+    for (const value of casts) {
+      for (const { op, inputs, outputs } of graph.nodes)
+        if (op === 'Cast' && inputs[0] === value) casts.push(outputs[0]!);
+    }
+    const gather = graph.nodes.find(({ op, inputs }) => op === 'Gather' && casts.includes(inputs[1] ?? ''));
     return graph.initializers.get(gather?.inputs[0] ?? '')?.dims[0];
   });
   return Array.from({ length: count }, () =>
@@ -311,6 +327,7 @@ function about(
   agreement: (Agreement & { by: string }) | null,
   reason: string | null,
   keptFloat: readonly string[],
+  warnings: readonly string[],
 ): string {
   const lines = [
     `Converted by \`slothd lab convert\` from a ${source.description}. Strategy: ${options.strategy}, data type ${options.dataType}.`,
@@ -320,6 +337,7 @@ function about(
     options.dataset
       ? `Representative dataset: ${options.dataset.description}. Every fourth item was held out of the calibration; agreement below is on those.`
       : 'No dataset was given: agreement below is on seeded noise (200 items, every fourth compared).',
+    ...warnings.map((warning) => `Note: ${warning}`),
     ...(keptFloat.length > 0
       ? [`These nodes stay float, because the classes asked for it: ${keptFloat.join(', ')}.`]
       : []),

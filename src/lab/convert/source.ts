@@ -1,10 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
+import type { SeenInTraining } from '../onnx/builder.js';
 import type { OnnxModel } from '../onnx/ir.js';
 import type { ModelItem } from '../quantize/runtime.js';
 import { ConvertError } from './error.js';
 import { type KerasModel, readKerasArchive, readKerasH5 } from './keras/read.js';
-import { kerasToOnnx } from './keras/to-onnx.js';
+import { convertKeras } from './keras/to-onnx.js';
 import { readOnnxSource } from './onnx-file.js';
 import { readTfjsJson, readTfjsLayers } from './tfjs/read.js';
 
@@ -23,6 +24,8 @@ export interface SourceModel {
   readonly description: string;
   readonly name: string;
   readonly onnx: OnnxModel;
+  /** What its normalizations know of the data it was trained on, where the file tells. */
+  readonly seenInTraining?: readonly SeenInTraining[];
   /** @throws Error saying why there is none */
   reference(): Promise<Reference>;
 }
@@ -40,6 +43,16 @@ const KINDS =
  * @throws ConvertError when it is none that can be read; UnsupportedLayerError naming what cannot be converted
  */
 export async function openSource(path: string, options: SourceOptions = {}): Promise<SourceModel> {
+  try {
+    return await openAny(path, options);
+  } catch (error) {
+    // What a damaged file may hold has no end: whatever is stumbled over is the file's fault.
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new ConvertError(`${path}: is damaged, or no model as its kind has them (${error.message})`);
+  }
+}
+
+async function openAny(path: string, options: SourceOptions): Promise<SourceModel> {
   const info = await stat(path).catch(() => null);
   if (!info) throw new ConvertError(`${path}: there is no such file or folder; a model is ${KINDS}`);
   if (info.isDirectory()) {
@@ -83,11 +96,12 @@ function fromKeras(
   options: SourceOptions,
 ): SourceModel {
   const name = nameOf(path);
-  const onnx = kerasToOnnx(graph, weights, { name, ...options });
+  const { onnx, seenInTraining } = convertKeras(graph, weights, { name, ...options });
   return {
     description: `${madeBy} model (${kind})`,
     name,
     onnx,
+    seenInTraining,
     async reference() {
       const { tfjsReference } = await import('./tfjs/reference.js');
       return tfjsReference(graph, weights, shapesOf(onnx));
@@ -116,7 +130,7 @@ async function openTfjs(file: string, options: SourceOptions): Promise<SourceMod
       const { openBackend } = await import('../backend.js');
       const { wrapTfjsModel } = await import('./tfjs/reference.js');
       await openBackend();
-      return wrapTfjsModel(await loadModel(join(file, '..')), shapesOf(source.onnx));
+      return wrapTfjsModel(await loadModel(join(file, '..'), basename(file)), shapesOf(source.onnx));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import * as ort from 'onnxruntime-node';
@@ -115,6 +115,7 @@ export async function exportBundle(options: ExportOptions): Promise<ExportResult
     throw new ExportRefusedError(`the default '${options.defaultVariant}' is none of the variants`);
   }
   if (options.golden.length === 0) throw new ExportRefusedError('there are no golden items to check the bundle with');
+  await refuseToReplaceOther(options.outDir);
 
   // fp32 first: the others are compared with it.
   const variants = [float, ...options.variants.filter((variant) => variant !== float)];
@@ -270,6 +271,17 @@ async function describe(
       tolerance,
     },
   });
+}
+
+/** A bundle replaces a bundle: a folder of anything else would be lost. @throws ExportRefusedError */
+async function refuseToReplaceOther(outDir: string): Promise<void> {
+  const info = await stat(outDir).catch(() => null);
+  if (!info) return;
+  const entries = info.isDirectory() ? await readdir(outDir) : null;
+  if (entries && (entries.length === 0 || entries.includes('manifest.json'))) return;
+  throw new ExportRefusedError(
+    `${outDir} is there already and is no bundle, and a bundle takes the place of what is there: choose another folder`,
+  );
 }
 
 /** Writes beside the target, reads it back as the daemon would, then puts it in place. */

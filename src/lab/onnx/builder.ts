@@ -37,9 +37,21 @@ export interface Ordered {
   readonly first: boolean;
 }
 
+/** What a model's training left of its data: how a value behind a normalization was spread there, by channel. */
+export interface SeenInTraining {
+  readonly layer: string;
+  /** Name of the value. */
+  readonly value: string;
+  /** Where its channels lie. */
+  readonly axis: number;
+  readonly mean: Float32Array;
+  readonly deviation: Float32Array;
+}
+
 /** Builds an ONNX graph node by node, with unique names. */
 export class GraphBuilder {
   readonly graph: OnnxGraph;
+  readonly seenInTraining: SeenInTraining[] = [];
   private readonly taken = new Set<string>();
 
   constructor(

@@ -65,6 +65,34 @@ export function perAxis(call: LayerCall, name: string, axes: number, fallback: n
   return list;
 }
 
+/** A list of numbers as Keras writes it: one number, a list, or an array of NumPy; undefined where there is none. */
+export function numbersOption(call: LayerCall, name: string): number[] | undefined {
+  const numbers = (value: unknown): number[] => {
+    if (typeof value === 'number') return [value];
+    if (Array.isArray(value)) return value.flatMap(numbers);
+    const config =
+      typeof value === 'object' && value !== null ? (value as { config?: { value?: unknown } }).config : null;
+    return config?.value === undefined
+      ? unsupported(
+          call,
+          `option ${name} is ${JSON.stringify(value)?.slice(0, 60)}, which is not a number or a list of them`,
+        )
+      : numbers(config.value);
+  };
+  const value = call.config[name];
+  return value === undefined || value === null ? undefined : numbers(value);
+}
+
+/** The axes an option names, one or a list, counted from the front, in order. */
+export function axesOption(call: LayerCall, fallback: number): number[] {
+  const rank = call.outputShapes[0]!.length;
+  const axes = (numbersOption(call, 'axis') ?? [fallback]).map((axis) => (axis < 0 ? axis + rank : axis));
+  if (axes.some((axis) => !(Number.isInteger(axis) && axis > 0 && axis < rank))) {
+    unsupported(call, `works along axis ${JSON.stringify(call.config.axis)} of ${rank}, which is not supported`);
+  }
+  return axes.sort((a, b) => a - b);
+}
+
 /** A weight by its place in the layer's list. */
 export function weight(call: LayerCall, index: number): Weight {
   const found = call.weights[index];

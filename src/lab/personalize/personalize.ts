@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, loadBundle } from '../../inference/bundle/load.js';
 import { standardise } from '../../inference/windows/beat-ecg.js';
+import { detectBeats } from '../beats/run.js';
 import { beatArrays, CLASSES, FEATURE_COUNT, WINDOW_VALUES } from '../data/beat-records.js';
 import { type BeatClassReport, newClassMatrix, reportOf } from '../evaluation/beat-classes.js';
+import { matchBeats } from '../evaluation/beat-match.js';
 import { type ExportVariant, exportBundle } from '../export/index.js';
 import { spread } from '../export/read-variants.js';
 import { decodeModel, type OnnxModel } from '../onnx/index.js';
@@ -55,6 +57,9 @@ const MIN_CLASS_BEATS = 5;
 /** Pulls tried; the last quarter of the training beats chooses. */
 const PULLS = [0.3, 0.1, 0.03, 0.01, 0.003, 0.001] as const;
 const LABELS = 3;
+/** By chance a quarter of the beats of another recording stands this near to one of these. */
+const BEAT_TOLERANCE_MS = 100;
+const MIN_BEATS_FOUND = 0.6;
 
 /**
  * Fits a shipped beat model to one person: with reviewed beats its head is trained on them, without it is recalibrated.
@@ -75,6 +80,7 @@ export async function personalize(options: PersonalizeOptions): Promise<Personal
       `${recording.name}: ${own.items.length} beats can be judged, at least ${MIN_BEATS} are needed (about five minutes)`,
     );
   }
+  refuseStrangeBeats(recording);
   const cut = Math.floor(own.items.length * TRAIN_SHARE);
   const offsets = manifest.output.logitOffsets ?? new Array<number>(LABELS).fill(0);
   const ids = [...new Set(['fp32', manifest.defaultVariant])].filter((id) => bundle.files.has(id));
@@ -90,6 +96,18 @@ export async function personalize(options: PersonalizeOptions): Promise<Personal
     ...{ method, before, after, likelihoodGain: gain, version, logitOffsets },
     ...{ trainedBeats: cut, heldOutBeats: own.items.length - cut },
   };
+}
+
+/** Beats of another recording, or counted at another rate, stand anywhere. @throws PersonalizeError */
+function refuseStrangeBeats({ name, samples, rateHz, beats }: OwnRecording): void {
+  const seen = detectBeats(samples, rateHz).samples;
+  const places = beats.map(({ sample }) => sample);
+  const pairs = matchBeats(places, seen, (BEAT_TOLERANCE_MS * rateHz) / 1000);
+  const found = pairs.filter((at) => at >= 0).length / places.length;
+  if (found >= MIN_BEATS_FOUND) return;
+  throw new PersonalizeError(
+    `${name}: only ${(found * 100).toFixed(0)} % of the ${places.length} annotated beats stand where the recording has one: are they of this recording, in order, and at its rate?`,
+  );
 }
 
 interface OwnItems {

@@ -8,6 +8,7 @@ import {
   type OnnxGraph,
   type OnnxModel,
   type OnnxNode,
+  type OnnxTensor,
 } from '../onnx/ir.js';
 import { magnitudes, quantizeWeight, SCALE_OF_ZEROS, weightOf } from './weights.js';
 
@@ -36,53 +37,75 @@ export function quantizeDynamic(model: OnnxModel, options: DynamicOptions = {}):
   const perChannel = options.perChannel ?? true;
   const nodes: OnnxNode[] = [];
   const restored = new Map<string, string>();
+  const axes = new Map<string, number>();
   for (const node of graph.nodes) {
-    const weight = excluded.has(node.name) ? null : weightOf(graph, node);
-    if (!weight) {
-      nodes.push(node);
-      continue;
+    const weights = excluded.has(node.name) ? [] : weightsOf(graph, node);
+    const rewritten = { ...node, inputs: [...node.inputs] };
+    let replaced = false;
+    for (const weight of weights) {
+      const scales = magnitudes(weight.tensor, weight.axis, perChannel).map((m) => m / INT8_LIMIT || SCALE_OF_ZEROS);
+      const { data } = quantizeWeight(weight.tensor, weight.axis, scales, INT8_LIMIT);
+      // A weight that two nodes take along different axes is kept once for each.
+      const known = axes.get(weight.name) ?? weight.axis;
+      axes.set(weight.name, known);
+      const base = known === weight.axis ? weight.name : `${weight.name}:${weight.axis}`;
+      const name = `${base}:q8`;
+      graph.initializers.set(name, { type: 'int8', dims: weight.tensor.dims, data });
+      if (options.activations === 'dynamic' && isPlainProduct(node)) {
+        nodes.push(...integerProduct(graph, node, name, scales));
+        replaced = true;
+        continue;
+      }
+      let float32 = restored.get(base);
+      if (!float32) {
+        const dims = weight.tensor.dims.map((size, i) => (i === weight.axis && perChannel ? size : 1));
+        graph.initializers.set(`${base}:scale`, floatTensor(dims, scales));
+        float32 = `${base}:restored`;
+        nodes.push(...restoring(base, name, float32));
+        restored.set(base, float32);
+      }
+      rewritten.inputs[weight.input] = float32;
     }
-    const scales = magnitudes(weight.tensor, weight.axis, perChannel).map((m) => m / INT8_LIMIT || SCALE_OF_ZEROS);
-    const { data } = quantizeWeight(weight.tensor, weight.axis, scales, INT8_LIMIT);
-    const name = `${weight.name}:q8`;
-    graph.initializers.set(name, { type: 'int8', dims: weight.tensor.dims, data });
-    if (options.activations === 'dynamic' && isPlainProduct(node)) {
-      nodes.push(...integerProduct(graph, node, name, scales));
-      continue;
-    }
-    let float32 = restored.get(weight.name);
-    if (!float32) {
-      const dims = weight.tensor.dims.map((size, i) => (i === weight.axis && perChannel ? size : 1));
-      graph.initializers.set(`${weight.name}:scale`, floatTensor(dims, scales));
-      // Cast and Mul rather than DequantizeLinear: onnxruntime computes these once at load, but keeps DequantizeLinear
-      // in the graph for its own fusions and would then run it for every beat.
-      const cast = `${weight.name}:cast`;
-      float32 = `${weight.name}:restored`;
-      nodes.push(
-        {
-          name: `${weight.name}/Cast`,
-          op: 'Cast',
-          domain: '',
-          inputs: [name],
-          outputs: [cast],
-          attributes: { to: int(1) },
-        },
-        {
-          name: `${weight.name}/Mul`,
-          op: 'Mul',
-          domain: '',
-          inputs: [cast, `${weight.name}:scale`],
-          outputs: [float32],
-          attributes: {},
-        },
-      );
-      restored.set(weight.name, float32);
-    }
-    nodes.push({ ...node, inputs: [node.inputs[0]!, float32, ...node.inputs.slice(2)] });
+    if (!replaced) nodes.push(weights.length > 0 ? rewritten : node);
   }
   graph.nodes = nodes;
   dropUnusedInitializers(graph);
   return result;
+}
+
+/**
+ * Cast and Mul rather than DequantizeLinear: onnxruntime computes these once at load, but keeps DequantizeLinear in the
+ * graph for its own fusions and would then run it for every beat.
+ */
+function restoring(weight: string, from: string, to: string): OnnxNode[] {
+  const make = (op: string, inputs: string[], output: string, attributes: OnnxNode['attributes']): OnnxNode => ({
+    ...{ name: `${weight}/${op}`, op, domain: '', inputs, outputs: [output], attributes },
+  });
+  const cast = `${weight}:cast`;
+  return [make('Cast', [from], cast, { to: int(1) }), make('Mul', [cast, `${weight}:scale`], to, {})];
+}
+
+interface NodeWeight {
+  /** Which input of the node it is. */
+  readonly input: number;
+  readonly name: string;
+  readonly tensor: OnnxTensor;
+  readonly axis: number;
+}
+
+const RECURRENT = new Set(['GRU', 'LSTM', 'RNN']);
+
+/** The constant float32 weights of a node: one of a product, two ([directions, gates, inputs]) of a recurrent layer. */
+function weightsOf(graph: OnnxGraph, node: OnnxNode): NodeWeight[] {
+  if (node.domain !== '' || !RECURRENT.has(node.op)) {
+    const weight = weightOf(graph, node);
+    return weight ? [{ input: 1, ...weight }] : [];
+  }
+  return [1, 2].flatMap((input) => {
+    const name = node.inputs[input] ?? '';
+    const tensor = graph.initializers.get(name);
+    return tensor?.type === 'float32' ? [{ input, name, tensor, axis: 1 }] : [];
+  });
 }
 
 /** A matrix product that MatMulInteger can stand for: nothing transposed or scaled. */

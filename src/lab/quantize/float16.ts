@@ -3,6 +3,8 @@ import { cloneModel, int, type OnnxModel, type OnnxNode } from '../onnx/ir.js';
 
 /** Largest finite half-precision number. */
 const MAX_HALF = 65504;
+/** Smaller ones have fewer digits, and none in the end. */
+const MIN_NORMAL_HALF = 2 ** -14;
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
@@ -39,7 +41,8 @@ export function fromHalf(bits: number): number {
 }
 
 /**
- * The model with its weights stored as float16 and cast back to float32 in the graph.
+ * The model with its weights stored as float16 and cast back to float32 in the graph. Weights that are all too large or too
+ * small for half precision stay float32.
  *
  * onnxruntime computes the casts once, when it loads the model, so that half the bytes cost nothing at run time. A
  * graph that also computes in float16 would be slower on a CPU: it has no such kernels for most operators and puts
@@ -52,13 +55,17 @@ export function quantizeFloat16(model: OnnxModel): OnnxModel {
   const { graph } = result;
   const casts: OnnxNode[] = [];
   for (const [name, tensor] of graph.initializers) {
-    if (tensor.type !== 'float32') continue;
-    const data = new Uint16Array(tensor.data.length);
-    for (let i = 0; i < data.length; i++) {
+    // Single numbers cost more as a cast than they save, and often are tiny ones that must not become 0.
+    if (tensor.type !== 'float32' || tensor.data.length === 1) continue;
+    let largest = 0;
+    for (let i = 0; i < tensor.data.length; i++) {
       const value = Number(tensor.data[i]);
       if (!Number.isFinite(value)) throw new LabError(`weight '${name}' holds ${value} at place ${i}`);
-      data[i] = toHalf(value);
+      largest = Math.max(largest, Math.abs(value));
     }
+    // What half precision has no numbers for stays as it is.
+    if (largest > MAX_HALF || (largest > 0 && largest < MIN_NORMAL_HALF)) continue;
+    const data = Uint16Array.from(tensor.data as Float32Array, toHalf);
     graph.initializers.delete(name);
     graph.initializers.set(`${name}:f16`, { type: 'float16', dims: tensor.dims, data });
     const attributes = { to: int(1) };

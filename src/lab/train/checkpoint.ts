@@ -34,7 +34,7 @@ export class CheckpointError extends Error {
   override readonly name = 'CheckpointError';
 }
 
-const MAGIC = 'slothd-checkpoint-1';
+const MAGIC = 'slothd-checkpoint-2';
 
 /** Names what decides the course of a training: topology, settings. Another one must not be resumed. */
 export function fingerprintOf(parts: unknown): string {
@@ -45,10 +45,8 @@ export function fingerprintOf(parts: unknown): string {
 export async function writeCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
   const { arrays, ...rest } = checkpoint;
   const body = Buffer.concat(arrays.map((values) => Buffer.from(values.buffer, values.byteOffset, values.byteLength)));
-  const header = JSON.stringify({
-    ...{ magic: MAGIC, lengths: arrays.map(({ length }) => length) },
-    ...{ sha256: createHash('sha256').update(body).digest('hex'), ...rest },
-  });
+  const about = { lengths: arrays.map(({ length }) => length), ...rest };
+  const header = JSON.stringify({ magic: MAGIC, sha256: digestOf(about, body), ...about });
   await mkdir(dirname(file), { recursive: true });
   const handle = await open(`${file}.new`, 'w');
   try {
@@ -58,6 +56,11 @@ export async function writeCheckpoint(file: string, checkpoint: Checkpoint): Pro
     await handle.close();
   }
   await rename(`${file}.new`, file);
+}
+
+/** Of all that a checkpoint holds: a changed digit in its head would go on as silently as one in a weight. */
+function digestOf(about: unknown, body: Uint8Array): string {
+  return createHash('sha256').update(JSON.stringify(about)).update(body).digest('hex');
 }
 
 /**
@@ -80,10 +83,11 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
   } catch {
     throw damaged('is no checkpoint');
   }
-  if (header.magic !== MAGIC) throw damaged('is no checkpoint of this version');
+  if (header?.magic !== MAGIC) throw damaged('is no checkpoint of this version');
   const body = bytes.subarray(end + 1);
-  if (createHash('sha256').update(body).digest('hex') !== header.sha256) throw damaged('the checkpoint is damaged');
-  const { magic, lengths, sha256, ...rest } = header;
+  const { magic, sha256, ...about } = header;
+  if (digestOf(about, body) !== sha256) throw damaged('the checkpoint is damaged');
+  const { lengths, ...rest } = about;
   let at = 0;
   const arrays = lengths.map((length) => {
     const values = new Float32Array(length);

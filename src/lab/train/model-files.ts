@@ -26,8 +26,8 @@ export async function saveModel(model: tf.LayersModel, folder: string): Promise<
  * Reads a model that `saveModel` (or tfjs) wrote to a folder.
  * @throws LabError that names the file, where it is missing or not a layers model
  */
-export async function loadModel(folder: string): Promise<tf.LayersModel> {
-  const file = join(folder, 'model.json');
+export async function loadModel(folder: string, name = 'model.json'): Promise<tf.LayersModel> {
+  const file = join(folder, name);
   try {
     const { modelTopology, weightsManifest } = JSON.parse(await readFile(file, 'utf8')) as tf.io.ModelJSON;
     const parts = weightsManifest.flatMap(({ paths }) => paths);

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -180,6 +180,64 @@ describe('a representative dataset', () => {
     ['NumPy without the last axis', 'a.npy', npy([10, 4], noise(40, 1)), 10],
   ])('may be %s', async (_, name, text, items) => {
     expect((await loadDataset(write(name, text), input)).items).toHaveLength(items);
+  });
+
+  it.each([
+    ['semicolons and decimal commas', 'a.csv', (r: number) => [0, 1, 2, 3].map((c) => `${r},${c}`).join(';'), ''],
+    [
+      'a header of column numbers, as pandas writes it',
+      'a.csv',
+      (r: number) => `${r}.0,${r}.1,${r}.2,${r}.3`,
+      '0,1,2,3\n',
+    ],
+    ['tabs, CRLF and a byte order mark', 'a.tsv', (r: number) => `${r}.0\t${r}.1\t"${r}.2"\t${r}.3\r`, '\ufeff'],
+    ['a time column', 'a.csv', (r: number) => `${r / 128},${r}.0,${r}.1,${r}.2,${r}.3`, '"time (s)",a,b,c,d\n'],
+  ])('is read as what it means: %s', async (_, name, line, header) => {
+    const text = header + Array.from({ length: 12 }, (_, r) => line(r)).join('\n');
+    const { items } = await loadDataset(write(name, text), input);
+    expect(items).toEqual(Array.from({ length: 12 }, (_, r) => [Float32Array.of(r, r + 0.1, r + 0.2, r + 0.3)]));
+  });
+
+  it('is refused where it would be mixed up: time for a signal, records of several rates', async () => {
+    const two = [{ name: 'signals', shape: [4, 2] }];
+    const clocked = rows(60, (r, c) => (c === 0 ? String(r / 100) : String(Math.sin(r))), 2);
+    await expect(loadDataset(write('a.csv', clocked), two)).rejects.toThrow(/has 1 columns beside the time/);
+    const dir = fresh();
+    mkdirSync(dir);
+    for (const [name, rateHz] of [
+      ['100', 360],
+      ['101', 250],
+    ] as const) {
+      const header = readFileSync(join('test', 'fixtures', 'wfdb', '100.hea'), 'latin1');
+      writeFileSync(join(dir, `${name}.hea`), header.replace('360', String(rateHz)));
+      cpSync(join('test', 'fixtures', 'wfdb', '100.dat'), join(dir, '100.dat'));
+    }
+    const windows = [{ name: 'x', shape: [128, 1] }];
+    await expect(loadDataset(dir, windows)).rejects.toThrow(/has 250 Hz where the record before it has 360 Hz.*--rate/);
+    expect((await loadDataset(dir, windows, { rateHz: 125 })).items.length).toBeGreaterThan(9);
+  });
+
+  it('in another unit than the training data is told of', async () => {
+    const layers = [
+      tf.layers.conv1d({ inputShape: [16, 1], filters: 3, kernelSize: 3 }),
+      tf.layers.batchNormalization(),
+    ];
+    const model = tf.sequential({ layers: [...layers, tf.layers.flatten(), tf.layers.dense({ units: 2 })] });
+    model.layers[1]!.setWeights([tf.ones([3]), tf.zeros([3]), tf.fill([3], 0.01), tf.fill([3], 1.1)]);
+    const dir = fresh();
+    await saveModel(model, dir);
+    const source = await openSource(dir);
+    const items = Array.from({ length: 40 }, (_, i) => [noise(16, i)]);
+    const options = { name: 'x', version: '1', strategy: 'none', dataType: 'float32' } as const;
+    const convert = async (scale: number) => {
+      const scaled = items.map(([values]) => [values!.map((value) => value * scale)]);
+      const dataset = { items: scaled, description: '40 items', warnings: [] };
+      return (await convertModel(source, { ...options, outDir: fresh(), dataset })).warnings;
+    };
+    expect(await convert(1)).toEqual([]);
+    expect(await convert(1000)).toEqual([
+      expect.stringMatching(/deviates \S+ times as much as the model's training data/),
+    ]);
   });
 
   it('may be a folder of items, in the order of their numbers', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -114,6 +114,16 @@ describe('exportBundle', () => {
     expect((await readdir(outDir)).sort()).toEqual(['CARD.md', 'manifest.json', 'model.onnx']);
     expect((await loadBundle(outDir)).manifest.version).toBe('2.0.0');
     expect(await readdir(parent)).toEqual(['beat-test']);
+  });
+
+  it('takes the place of nothing but a bundle', async () => {
+    await mkdir(outDir);
+    await writeFile(join(outDir, 'thesis.tex'), 'years of work');
+    await expect(exportBundle(options())).rejects.toThrow(/is there already and is no bundle/);
+    await rm(outDir, { recursive: true });
+    await writeFile(outDir, 'a file');
+    await expect(exportBundle(options())).rejects.toThrow(/is there already and is no bundle/);
+    expect(await readFile(outDir, 'utf8')).toBe('a file');
   });
 
   it('makes float the default where the other is slower, and says why', async () => {

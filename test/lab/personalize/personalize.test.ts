@@ -67,6 +67,15 @@ describe('a model for one person', () => {
     await expect(loadBundle(outDir)).rejects.toThrow();
   });
 
+  it.skipIf(!mitdb)('is refused where the beats are those of another recording', async () => {
+    const own = await recordingOf(join(mitdb!, '232'), true);
+    const { beats } = await recordingOf(join(mitdb!, '208'), true);
+    const outDir = join(work, 'strange');
+    await expect(personalize({ bundleFolder, recording: { ...own, beats }, outDir })).rejects.toThrow(
+      /only \d+ % of the \d+ annotated beats stand where the recording has one: are they of this recording/,
+    );
+  });
+
   it('needs enough beats', async () => {
     const recording = await recordingOf(join('test', 'fixtures', 'wfdb', '100'), true);
     await expect(personalize({ bundleFolder, recording, outDir: join(work, 'few') })).rejects.toThrow(

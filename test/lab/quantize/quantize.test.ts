@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeModel, layersModelToOnnx, readModelFile } from '../../../src/lab/onnx/index.js';
-import { floatTensor, type OnnxModel } from '../../../src/lab/onnx/ir.js';
+import { cloneModel, floatTensor, type OnnxModel } from '../../../src/lab/onnx/ir.js';
 import { fromHalf, toHalf } from '../../../src/lab/quantize/float16.js';
 import {
   answers,
@@ -98,6 +98,26 @@ describe('float16', () => {
   });
 });
 
+describe('what half precision has no numbers for', () => {
+  it('stays float: values beyond its range, too small ones, and single constants', async () => {
+    const half = cloneModel(float);
+    const [name, tensor] = [...half.graph.initializers].find(([, { dims }]) => dims.length === 2)!;
+    for (const factor of [1e6, 1e-6]) {
+      half.graph.initializers.set(
+        name,
+        floatTensor(
+          tensor.dims,
+          Float32Array.from(tensor.data as Float32Array, (value) => value * factor),
+        ),
+      );
+      half.graph.initializers.set('tiny', floatTensor([], Float32Array.of(1e-12)));
+      const { initializers } = quantizeFloat16(half).graph;
+      expect(initializers.get(name)?.type).toBe('float32');
+      expect(initializers.get('tiny')?.data[0]).toBe(Math.fround(1e-12));
+    }
+  });
+});
+
 describe('dynamic-range int8', () => {
   it('runs as the float graph, with a quarter of the weight bytes', async () => {
     const dynamic = quantizeDynamic(float);
@@ -106,6 +126,20 @@ describe('dynamic-range int8', () => {
     const { agreement, error } = await compare(dynamic, float, items(5000, 100));
     expect(agreement).toBeGreaterThanOrEqual(0.99);
     expect(error).toBeLessThan(0.02);
+  });
+
+  it('stores a recurrent layer in 8 bits too, and keeps its answer', async () => {
+    for (const layer of [tf.layers.lstm, tf.layers.gru]) {
+      const layers = [layer({ units: 24, inputShape: [12, 6] }), tf.layers.dense({ units: 3 })];
+      const model = tf.sequential({ layers });
+      randomizeWeights(model, 5);
+      const recurrent = layersModelToOnnx(model, { name: 'recurrent' });
+      const weights = quantizeDynamic(recurrent);
+      expect(encodeModel(weights).length).toBeLessThan(0.5 * encodeModel(recurrent).length);
+      const { agreement, error } = await compare(weights, recurrent, items(1, 60, model));
+      expect(agreement).toBeGreaterThan(0.95);
+      expect(error).toBeLessThan(0.03);
+    }
   });
 
   it('with dynamic activations runs its matrices in integers', async () => {

@@ -84,6 +84,9 @@ describe('checkpoints and early stopping', () => {
     const whole = await readFile(file);
     await writeFile(file, whole.subarray(0, whole.length - 3));
     await expect(smallTraining(lab, { checkpoint })).rejects.toThrow(/checkpoint is damaged; delete it/);
+    const head = whole.indexOf('"step":') + 7;
+    await writeFile(file, Buffer.concat([whole.subarray(0, head), Buffer.from('1'), whole.subarray(head + 1)]));
+    await expect(smallTraining(lab, { checkpoint })).rejects.toThrow(/checkpoint is damaged; delete it/);
     await writeFile(file, 'nonsense');
     await expect(smallTraining(lab, { checkpoint })).rejects.toThrow(/is no checkpoint/);
     // Without resume nothing is read.

@@ -4,9 +4,10 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { parse } from 'csv-parse/sync';
 import type { ModelItem } from '../../quantize/runtime.js';
 import { ConvertError } from '../error.js';
+import { unzip } from '../unzip.js';
+import { csvPieces } from './csv.js';
 import { parseNpy } from './npy.js';
 import { wfdbWindows } from './wfdb-windows.js';
 
@@ -36,6 +37,8 @@ export interface Dataset {
   readonly description: string;
   /** What a person should know: items left out, fewer than wished. */
   readonly warnings: readonly string[];
+  /** For a person, a line for each input: the range of its values, which shows a wrong unit at a glance. */
+  readonly ranges?: readonly string[];
 }
 
 /** Fewer say nothing about the ranges of a model's values. */
@@ -61,6 +64,11 @@ export async function loadDataset(
   options: DatasetOptions = {},
 ): Promise<Dataset> {
   const limit = options.maxItems ?? MAX_ITEMS;
+  if (!Number.isInteger(limit) || limit < MIN_ITEMS) {
+    throw new ConvertError(
+      `at most ${limit} items were asked for; a representative dataset needs at least ${MIN_ITEMS}`,
+    );
+  }
   const warnings: string[] = [];
   const { columns, kind } = await readColumns(path, inputs, options, warnings);
   const counts = columns.map((pieces) => pieces.length);
@@ -85,7 +93,25 @@ export async function loadDataset(
     const at = Math.floor((i * count) / kept);
     return columns.map((pieces) => pieces[at]!.values);
   });
-  return { items, description: `${kept} ${kind} ${path}`, warnings };
+  const ranges = inputs.map(({ name }, i) => `values of ${name}: ${rangeOf(items.map((item) => item[i]!))}`);
+  return { items, description: `${kept} ${kind} ${path}`, warnings, ranges };
+}
+
+function rangeOf(parts: readonly Float32Array[]): string {
+  let [low, high, sum, squares, count] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
+  for (const values of parts) {
+    for (const value of values) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+      sum += value;
+      squares += value * value;
+    }
+    count += values.length;
+  }
+  const mean = sum / count;
+  const deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
+  const short = (value: number) => String(Number(value.toPrecision(3)));
+  return `${short(low)} to ${short(high)}, mean ${short(mean)}, deviation ${short(deviation)}`;
 }
 
 function checkValues(pieces: readonly Piece[], { name }: InputShape): void {
@@ -123,7 +149,7 @@ async function readColumns(
     if (await isFile(`${record}.hea`)) return recordColumns([record], inputs, options, warnings, path);
     throw new ConvertError(`${path}: there is no such file, folder or WFDB record`);
   }
-  if (!info.isDirectory()) return { columns: await readFileColumns(path, inputs), kind: 'items of' };
+  if (!info.isDirectory()) return { columns: await readFileColumns(path, inputs, warnings), kind: 'items of' };
 
   const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
@@ -151,7 +177,7 @@ async function readColumns(
   }
   const columns: Piece[][] = inputs.map(() => []);
   for (const name of readable) {
-    const own = await readFileColumns(join(path, name), inputs);
+    const own = await readFileColumns(join(path, name), inputs, warnings);
     own.forEach((pieces, i) => {
       columns[i]!.push(...pieces);
     });
@@ -183,16 +209,16 @@ async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() ?? false;
 }
 
-type Reader = (file: string, inputs: readonly InputShape[]) => Promise<Piece[][]>;
+type Reader = (file: string, inputs: readonly InputShape[], warnings: string[]) => Promise<Piece[][]>;
 
-async function readFileColumns(file: string, inputs: readonly InputShape[]): Promise<Piece[][]> {
+async function readFileColumns(file: string, inputs: readonly InputShape[], warnings: string[]): Promise<Piece[][]> {
   const read = READERS[extname(file).toLowerCase()];
   if (!read) {
     throw new ConvertError(
       `${file}: cannot be read as a dataset; use ${Object.keys(READERS).join(', ')}, or a WFDB record`,
     );
   }
-  return read(file, inputs);
+  return read(file, inputs, warnings);
 }
 
 /** How much one item of an input takes. */
@@ -212,22 +238,11 @@ const readNpyFile: Reader = async (file, inputs) => {
 };
 
 const readNpzFile: Reader = async (file, inputs) => {
-  const { unzipSync } = await import('fflate').catch(() => {
-    throw new ConvertError('reading .npz files needs fflate: `npm install --include=optional` in the slothd folder');
-  });
-  let entries: Record<string, Uint8Array>;
-  try {
-    entries = unzipSync(await readFile(file));
-  } catch (error) {
-    throw new ConvertError(`${file}: is not a readable .npz archive (${(error as Error).message})`);
-  }
+  const { names, files } = await unzip(await readFile(file), file, '.npz', (name) => name.endsWith('.npy'));
   return inputs.map((input, i) => {
-    const key = [input.name, `arr_${i}`].find((name) => Object.hasOwn(entries, `${name}.npy`));
-    if (!key)
-      throw new ConvertError(
-        `${file}: has no array '${input.name}' (it has ${Object.keys(entries).join(', ') || 'none'})`,
-      );
-    return cut(parseNpy(entries[`${key}.npy`]!, `${file}, ${key}`), input, `${file}, ${key}`);
+    const key = [input.name, `arr_${i}`].find((name) => files.has(`${name}.npy`));
+    if (!key) throw new ConvertError(`${file}: has no array '${input.name}' (it has ${names.join(', ') || 'none'})`);
+    return cut(parseNpy(files.get(`${key}.npy`)!, `${file}, ${key}`), input, `${file}, ${key}`);
   });
 };
 
@@ -301,60 +316,11 @@ function tensorOf(json: unknown[], file: string): { shape: number[]; data: Float
   return { shape, data: Float32Array.from(data) };
 }
 
-const readCsvFile: Reader = async (file, inputs) => {
-  const input = one(file, inputs);
-  let rows: string[][];
-  try {
-    rows = parse(await readFile(file, 'utf8'), {
-      ...{ skip_empty_lines: true, relax_column_count: true, trim: true, comment: '#', bom: true },
-      delimiter: [',', ';', '\t'],
-    }) as string[][];
-  } catch (error) {
-    throw new ConvertError(`${file}: is not CSV (${(error as Error).message})`);
-  }
-  const isNumber = (cell: string) => cell !== '' && !Number.isNaN(Number(cell));
-  if (rows.length === 0) return [[]];
-  // A first line without any number is a header.
-  const header = rows[0]!.some(isNumber) ? 0 : 1;
-  const columns = rows[header]?.length ?? 0;
-  const numbers = rows.slice(header).map((row, r) => {
-    const line = r + header + 1;
-    if (row.length !== columns)
-      throw new ConvertError(`${file}, row ${line}: has ${row.length} columns, the first has ${columns}`);
-    return row.map((cell, c) => {
-      if (cell !== '' && !isNumber(cell) && !/^[-+]?(nan|inf(inity)?)$/i.test(cell)) {
-        throw new ConvertError(`${file}, row ${line}, column ${c + 1}: "${cell.slice(0, 40)}" is not a number`);
-      }
-      return isNumber(cell) ? Number(cell) : Number.NaN;
-    });
-  });
-  const size = sizeOf(input);
-  const channels = input.shape.length > 1 ? input.shape.at(-1)! : 1;
-  const length = size / channels;
-  const row = (r: number) => `${file}, row ${r + header + 1}`;
-  if (columns === size && !(columns === channels && length > 1)) {
-    return [numbers.map((values, r) => ({ values: Float32Array.from(values), from: row(r) }))];
-  }
-  if (columns === channels) {
-    // A signal, one sample a row: windows of the model's length.
-    const count = Math.floor(numbers.length / length);
-    if (count === 0 && numbers.length > 0) {
-      throw new ConvertError(`${file}: ${numbers.length} rows are less than one window; ${named(input)}`);
-    }
-    return [
-      Array.from({ length: count }, (_, i) => ({
-        values: Float32Array.from(numbers.slice(i * length, (i + 1) * length).flat()),
-        from: `${row(i * length)} on`,
-      })),
-    ];
-  }
-  throw new ConvertError(
-    `${file}: has ${columns} columns; ${named(input)}, so ${size} columns (an item a row)${channels === size ? '' : ` or ${channels} (a signal, a sample a row)`} are needed`,
-  );
-};
+const readCsvFile: Reader = async (file, inputs, warnings) => [await csvPieces(file, one(file, inputs), warnings)];
 
 const READERS: Readonly<Record<string, Reader>> = {
   '.csv': readCsvFile,
+  '.tsv': readCsvFile,
   '.json': readJsonFile,
   '.npy': readNpyFile,
   '.npz': readNpzFile,

@@ -1,3 +1,4 @@
+import { fromHalf } from '../../quantize/float16.js';
 import { ConvertError } from '../error.js';
 
 /** A tensor out of a NumPy file, as 32-bit floats in row-major order. */
@@ -9,6 +10,7 @@ export interface NpyTensor {
 const READERS: Readonly<
   Record<string, [bytes: number, read: (view: DataView, at: number, little: boolean) => number]>
 > = {
+  f2: [2, (view, at, little) => fromHalf(view.getUint16(at, little))],
   f4: [4, (view, at, little) => view.getFloat32(at, little)],
   f8: [8, (view, at, little) => view.getFloat64(at, little)],
   i1: [1, (view, at) => view.getInt8(at)],

@@ -20,12 +20,23 @@ export async function wfdbWindows(
     throw new ConvertError(`input '${input.name}' is [${input.shape.join(', ')}]: a record cannot fill it`);
   const pieces: Piece[] = [];
   let gaps = 0;
+  let firstHz: number | null = null;
   for (const path of records) {
     const record = await readRecord(path).catch((error: Error) => {
       if (error instanceof WfdbError) throw new ConvertError(error.message);
       throw error;
     });
+    firstHz ??= record.rateHz;
+    if (options.rateHz === undefined && record.rateHz !== firstHz) {
+      throw new ConvertError(
+        `${path}: has ${record.rateHz} Hz where the record before it has ${firstHz} Hz: say with --rate what the model takes`,
+      );
+    }
     const chosen = choose(record.signals, channels, options.signals, path);
+    for (const { name, checksumOk } of chosen) {
+      if (checksumOk === false)
+        warnings.push(`${path}: ${name} does not add up to its checksum; the file may be damaged`);
+    }
     const rateHz = options.rateHz ?? record.rateHz;
     const { up, down } = factorOf(record.rateHz, rateHz, path);
     const signals = chosen.map(({ samples }) =>

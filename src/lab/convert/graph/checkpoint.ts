@@ -13,6 +13,8 @@ interface Entry {
   readonly shard: number;
   readonly offset: number;
   readonly size: number;
+  /** CRC-32C of the bytes, masked; null where there is none. */
+  readonly checksum: number | null;
 }
 
 const FOOTER_BYTES = 48;
@@ -32,11 +34,14 @@ export async function readCheckpoint(prefix: string): Promise<Map<string, TfTens
   const files: Uint8Array[] = [];
   for (let i = 0; i < shards; i++) files.push(await read(`${prefix}.data-${number(i)}-of-${number(shards)}`));
   const tensors = new Map<string, TfTensor>();
-  for (const [key, { type, shape, shard, offset, size }] of entries) {
+  for (const [key, { type, shape, shard, offset, size, checksum }] of entries) {
     const bytes = files[shard]?.subarray(offset, offset + size);
     if (!bytes || bytes.length !== size)
       throw new ConvertError(`${prefix}: the data file ends before variable '${key}'`);
     const data = readRaw(type, bytes);
+    // Texts are summed otherwise.
+    if (data && checksum !== null && masked(crc32c(bytes)) !== checksum)
+      throw new ConvertError(`${prefix}: variable '${key}' does not fit its checksum: the data file is damaged`);
     if (data && data.length === shape.reduce((a, b) => a * b, 1)) tensors.set(key, { shape, data });
   }
   return tensors;
@@ -51,7 +56,7 @@ async function read(file: string): Promise<Uint8Array> {
 }
 
 function readEntry(bytes: Uint8Array): Entry {
-  const entry = { type: 0, shape: [] as number[], shard: 0, offset: 0, size: 0 };
+  const entry = { type: 0, shape: [] as number[], shard: 0, offset: 0, size: 0, checksum: null as number | null };
   for (const field of readFields(bytes)) {
     if (field.field === 1) entry.type = asInt(field);
     else if (field.field === 2) {
@@ -64,8 +69,27 @@ function readEntry(bytes: Uint8Array): Entry {
     } else if (field.field === 3) entry.shard = asInt(field);
     else if (field.field === 4) entry.offset = asInt(field);
     else if (field.field === 5) entry.size = asInt(field);
+    else if (field.field === 6) entry.checksum = Buffer.from(asBytes(field)).readUInt32LE(0);
   }
   return entry;
+}
+
+/** Castagnoli's polynomial, reflected. */
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  return crc;
+});
+
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** How TensorFlow stores a checksum (tensorflow/core/lib/hash/crc32c.h). */
+function masked(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
 function* tableEntries(bytes: Uint8Array, file: string): Generator<[string, Uint8Array]> {

@@ -75,7 +75,8 @@ export const CONSTANT_OPS: Readonly<Record<string, ConstantOp>> = {
   Const: (_, attrs) => attrs.value as TfTensor,
   Identity: ([x]) => x!,
   StopGradient: ([x]) => x!,
-  Cast: ([x]) => x!,
+  // 3 and 9: int32 and int64.
+  Cast: ([x], attrs) => (attrs.DstT === 3 || attrs.DstT === 9 ? each(Math.trunc)([x!], attrs) : x!),
   Add: pair((a, b) => a + b),
   AddV2: pair((a, b) => a + b),
   Sub: pair((a, b) => a - b),

@@ -52,7 +52,9 @@ async function fromSignature(
   const inputs = new Map<string, Edge>();
   const argumentNames = [...signature.inputs.keys()].sort();
   for (const argument of argumentNames) {
-    const { tensor, shape } = signature.inputs.get(argument)!;
+    const { tensor, shape, type } = signature.inputs.get(argument)!;
+    if (type === DATA_TYPES.DT_STRING)
+      throw new UnsupportedLayerError(`input '${argument}' takes text; only numbers are supported`);
     const told =
       options.inputShapes?.get(argument) ?? (signature.inputs.size === 1 ? options.inputShapes?.get('') : undefined);
     const sizes: Size[] = [null, ...(shape?.slice(1) ?? told ?? []).map((size, i) => size ?? told?.[i] ?? null)];
@@ -86,6 +88,7 @@ async function fromSignature(
         argumentNames,
         outputNames,
         builder.graph.inputs.map(({ shape }) => shape!.slice(1).map(Number)),
+        argumentNames.map((argument) => [3, 9].includes(signature.inputs.get(argument)!.type)),
       ),
   };
 }
@@ -124,6 +127,7 @@ async function savedModelReference(
   inputNames: readonly string[],
   outputNames: readonly string[],
   shapes: readonly (readonly number[])[],
+  areWhole: readonly boolean[],
 ): Promise<Reference> {
   const { openBackend } = await import('../../backend.js');
   await openBackend('native').catch(() => {
@@ -142,7 +146,7 @@ async function savedModelReference(
           items.forEach((item, at) => {
             all.set(item[i]!, at * size);
           });
-          return [name, tf.tensor(all, [items.length, ...shapes[i]!])];
+          return [name, tf.tensor(all, [items.length, ...shapes[i]!], areWhole[i] ? 'int32' : 'float32')];
         }),
       );
       const result = model.predict(feeds) as Record<string, import('@tensorflow/tfjs-node').Tensor>;
@@ -221,11 +225,19 @@ export async function openTfjsGraph(
   };
 }
 
+/** By their numbers (tensorflow/core/framework/types.proto), as far as they matter. */
+const DATA_TYPES: Readonly<Record<string, number>> = {
+  ...{ DT_FLOAT: 1, DT_DOUBLE: 2, DT_INT32: 3, DT_UINT8: 4, DT_INT16: 5, DT_INT8: 6, DT_STRING: 7, DT_INT64: 9 },
+  ...{ DT_BOOL: 10, DT_HALF: 19 },
+};
+
 function jsonAttr(value: Readonly<Record<string, unknown>>): TfAttr | null {
   if (typeof value.s === 'string') return Buffer.from(value.s, 'base64').toString('utf8');
   if (value.i !== undefined) return Number(value.i);
   if (value.f !== undefined) return Number(value.f);
   if (typeof value.b === 'boolean') return value.b;
+  if (value.type !== undefined)
+    return typeof value.type === 'string' ? (DATA_TYPES[value.type] ?? 0) : Number(value.type);
   const list = value.list as { i?: readonly unknown[] } | undefined;
   if (list) return (list.i ?? []).map(Number);
   const shape = value.shape as { dim?: readonly { size?: unknown }[] } | undefined;

@@ -12,6 +12,7 @@ import {
   type ProtobufField,
   readFields,
 } from '../../onnx/protobuf.js';
+import { fromHalf } from '../../quantize/float16.js';
 
 /** A constant: numbers (NaN where a size is only known at run time) or texts. */
 export interface TfTensor {
@@ -41,7 +42,15 @@ export interface TfFunction {
 
 export interface TfSignature {
   /** Tensor names (`node:0`) by argument. */
-  readonly inputs: ReadonlyMap<string, { readonly tensor: string; readonly shape: readonly (number | null)[] | null }>;
+  readonly inputs: ReadonlyMap<
+    string,
+    {
+      readonly tensor: string;
+      /** DataType, by its number. */
+      readonly type: number;
+      readonly shape: readonly (number | null)[] | null;
+    }
+  >;
   readonly outputs: ReadonlyMap<string, string>;
 }
 
@@ -85,7 +94,8 @@ function readSignature(bytes: Uint8Array): TfSignature {
   return {
     inputs: mapOf(bytesOf(bytes, 1), (info) => {
       const shape = bytesOf(info, 3).at(-1);
-      return { tensor: textOf(info, 1), shape: shape ? readShape(shape) : null };
+      const type = all(info, 2).map(asInt).at(-1) ?? 0;
+      return { tensor: textOf(info, 1), type, shape: shape ? readShape(shape) : null };
     }),
     outputs: mapOf(bytesOf(bytes, 2), (info) => textOf(info, 1)),
   };
@@ -151,15 +161,29 @@ function readAttr(bytes: Uint8Array): TfAttr | null {
   return null;
 }
 
+const BFLOAT16 = 14;
+const HALF = 19;
+
+/** The upper half of a float32. */
+function fromBfloat16(bits: number): number {
+  return new Float32Array(Uint32Array.of(bits << 16).buffer)[0]!;
+}
+
 /** DataType of tensorflow/core/framework/types.proto, as far as it is read. */
 const READERS: Readonly<Record<number, [width: number, read: (view: DataView, at: number) => number]>> = {
   1: [4, (view, at) => view.getFloat32(at, true)],
   2: [8, (view, at) => view.getFloat64(at, true)],
   3: [4, (view, at) => view.getInt32(at, true)],
   4: [1, (view, at) => view.getUint8(at)],
+  5: [2, (view, at) => view.getInt16(at, true)],
   6: [1, (view, at) => view.getInt8(at)],
   9: [8, (view, at) => Number(view.getBigInt64(at, true))],
   10: [1, (view, at) => view.getUint8(at)],
+  [BFLOAT16]: [2, (view, at) => fromBfloat16(view.getUint16(at, true))],
+  17: [2, (view, at) => view.getUint16(at, true)],
+  [HALF]: [2, (view, at) => fromHalf(view.getUint16(at, true))],
+  22: [4, (view, at) => view.getUint32(at, true)],
+  23: [8, (view, at) => Number(view.getBigUint64(at, true))],
 };
 
 /** The numbers of a tensor's raw bytes; null for types that are no plain numbers. */
@@ -183,7 +207,12 @@ function readTensor(bytes: Uint8Array): TfTensor {
     ...all(bytes, 7).flatMap(asInts).map(Number),
     ...all(bytes, 10).flatMap(asInts).map(Number),
     ...all(bytes, 11).flatMap(asInts).map(Number),
+    ...all(bytes, 13)
+      .flatMap(asInts)
+      .map((bits) => (type === HALF ? fromHalf(Number(bits)) : fromBfloat16(Number(bits)))),
   ];
+  // What is not read must not pass for zeros.
+  if (!READERS[type] && values.length === 0) return { shape, data: new Float64Array(count).fill(Number.NaN) };
   // One value, or the last, stands for all that follow.
   if (values.length < count) {
     const given = values;

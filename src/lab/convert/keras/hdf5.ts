@@ -7,6 +7,9 @@ export interface StoredTensor {
   readonly data: Float32Array;
 }
 
+/** More than any model for a Pi has in one weight: a small file may not fill the memory. */
+const MAX_VALUES = 2 ** 28;
+
 /** What is read of an HDF5 file: groups, attributes of text, tensors. */
 export class Hdf5File {
   private constructor(
@@ -70,6 +73,7 @@ export class Hdf5File {
       throw new ConvertError(`the file holds no weight '${path}'`);
     const shape = found.shape ?? [];
     const size = shape.reduce((a, b) => a * b, 1);
+    if (size > MAX_VALUES) throw new ConvertError(`weight '${path}' claims ${size} values [${shape.join(', ')}]`);
     const value = size === 0 ? [] : this.safely(path, () => found.value);
     const values = typeof value === 'number' || typeof value === 'bigint' ? [value] : value;
     if (values === null || typeof values !== 'object' || !('length' in values) || values.length !== size) {

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Weight } from '../../onnx/layer.js';
 import { ConvertError } from '../error.js';
+import { unzip } from '../unzip.js';
 import { Hdf5File, type StoredTensor } from './hdf5.js';
 import type { WeightSource } from './to-onnx.js';
 import { type GraphLayer, type LayerGraph, parseTopology } from './topology.js';
-import { nestedOrder, weightSlots } from './weights.js';
+import { innerOf, nestedOrder, weightSlots } from './weights.js';
 
 /** A Keras model out of its file. */
 export interface KerasModel {
@@ -68,7 +69,8 @@ function readLegacyLayer(file: Hdf5File, root: string, layer: GraphLayer, table:
 }
 
 function slotsByPath(layer: GraphLayer, path: string, found = new Map<string, string[]>()): Map<string, string[]> {
-  if (layer.inner) for (const child of layer.inner.layers) slotsByPath(child, `${path}/${child.name}`, found);
+  const inner = innerOf(layer);
+  if (inner) for (const child of inner.layers) slotsByPath(child, `${path}/${child.name}`, found);
   else
     found.set(
       path,
@@ -77,22 +79,16 @@ function slotsByPath(layer: GraphLayer, path: string, found = new Map<string, st
   return found;
 }
 
+const PARTS_OF_ARCHIVE = new Set(['config.json', 'metadata.json', 'model.weights.h5']);
+
 /** A `.keras` archive (Keras 2.12 and later): `config.json`, `metadata.json`, `model.weights.h5`. @throws ConvertError */
 export async function readKerasArchive(path: string): Promise<KerasModel> {
-  const { unzipSync } = await import('fflate').catch(() => {
-    throw new ConvertError('reading .keras files needs fflate: `npm install --include=optional` in the slothd folder');
-  });
-  let entries: Record<string, Uint8Array>;
-  try {
-    entries = unzipSync(await readFile(path));
-  } catch (error) {
-    throw new ConvertError(`${path}: is not a readable .keras archive (${(error as Error).message})`);
-  }
-  const text = (name: string) => (entries[name] ? Buffer.from(entries[name]).toString('utf8') : null);
+  const { names, files } = await unzip(await readFile(path), path, '.keras', (name) => PARTS_OF_ARCHIVE.has(name));
+  const text = (name: string) => (files.has(name) ? Buffer.from(files.get(name)!).toString('utf8') : null);
   const config = text('config.json');
-  const stored = entries['model.weights.h5'];
+  const stored = files.get('model.weights.h5');
   if (!config || !stored) {
-    const held = Object.keys(entries).slice(0, 6).join(', ');
+    const held = names.slice(0, 6).join(', ');
     throw new ConvertError(`${path}: is a zip archive but no .keras model (it holds ${held || 'nothing'})`);
   }
   const metadata = parseJson(text('metadata.json') ?? '{}', `${path}: metadata.json`) as { keras_version?: string };
@@ -135,7 +131,8 @@ function readContainer(
     const count = counts.get(base) ?? 0;
     counts.set(base, count + 1);
     const group = below(container, count === 0 ? base : `${base}_${count}`);
-    if (layer.inner) readContainer(file, group, layer.inner, `${path}/${layer.name}`, table);
+    const inner = innerOf(layer);
+    if (inner) readContainer(file, layer.inner ? group : `${group}/layer`, inner, `${path}/${layer.name}`, table);
     else {
       const slots = weightSlots(layer);
       if (slots.length === 0) continue;
@@ -161,12 +158,13 @@ function snake(className: string): string {
 function variablesBelow(file: Hdf5File, group: string, layer: GraphLayer): StoredTensor[] {
   const own = file.keys(`${group}/vars`).sort((a, b) => Number(a) - Number(b));
   if (own.length > 0) return own.map((name) => file.tensor(`${group}/vars/${name}`));
-  const parts =
-    layer.className === 'Bidirectional'
-      ? ['forward_layer', 'backward_layer']
-      : ['cell', 'layer'].filter((part) => file.has(`${group}/${part}`));
-  const inner = layer.wrapped ?? layer;
-  return parts.flatMap((part) =>
-    variablesBelow(file, `${group}/${part}`, layer.className === 'Bidirectional' ? inner : { ...inner, wrapped: null }),
+  return PARTS.filter((part) => file.has(`${group}/${part}`)).flatMap((part) =>
+    variablesBelow(file, `${group}/${part}`, layer.wrapped ?? layer),
   );
 }
+
+/** Where a layer's own layers stand in its group, in the order of its weights; Keras 2 writes some with a `_`. */
+const PARTS = [
+  ...['cell', 'layer', 'forward_layer', 'backward_layer'],
+  ...['query', 'key', 'value', 'output'].flatMap((part) => [`${part}_dense`, `_${part}_dense`]),
+];

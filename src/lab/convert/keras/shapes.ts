@@ -1,6 +1,8 @@
 /** What each layer class makes of its inputs' shapes: the rules of Keras' compute_output_shape. Batch included, null = open. */
 import type { Size } from '../../onnx/builder.js';
 import { ConvertError } from '../error.js';
+import { operationShapes } from './operation-shapes.js';
+import { OPERATION } from './topology.js';
 
 type Config = Readonly<Record<string, unknown>>;
 type Shape = readonly Size[];
@@ -96,7 +98,28 @@ function margin(axes: number, option: string, sign: 1 | -1): Rule {
   };
 }
 
+function upSampling(axes: number): Rule {
+  return ([shape], config) => {
+    const factors = list(config.size, axes, 2);
+    return [spatially(shape!, config, (n, axis) => (n === null ? null : n * factors[axis]!))];
+  };
+}
+
 const same: Rule = ([shape]) => [shape!];
+
+const dot: Rule = ([left, right], config) => {
+  const axes = Array.isArray(config.axes) ? config.axes.map(Number) : [Number(config.axes), Number(config.axes)];
+  if (!left || !right || left.length !== right.length || left.length !== 3) return [[left?.[0] ?? null, 1]];
+  const rest = (shape: Shape, axis: number) => shape[axis === 1 || axis === -2 ? 2 : 1]!;
+  return [[left[0]!, rest(left, axes[0]!), rest(right, axes[1]!)]];
+};
+
+/** Steps of the query, features of the value or of the option. */
+const attention: Rule = ([query, value], config) => {
+  const own = Array.isArray(config.outputShape) ? config.outputShape.at(-1) : config.outputShape;
+  const features = typeof own === 'number' ? own : config.numHeads === undefined ? value?.at(-1) : query?.at(-1);
+  return [[...query!.slice(0, -1), features ?? null]];
+};
 
 /** Shapes broadcast against each other; a lower rank gets axes behind the batch. */
 const broadcast: Rule = (inputs) => {
@@ -144,6 +167,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   DepthwiseConv2D: conv(2, multiplied),
   Conv1DTranspose: transposed(1),
   Conv2DTranspose: transposed(2),
+  Conv3DTranspose: transposed(3),
   MaxPooling1D: pool(1),
   MaxPooling2D: pool(2),
   MaxPooling3D: pool(3),
@@ -154,16 +178,17 @@ const RULES: Readonly<Record<string, Rule>> = {
   GlobalMaxPooling2D: globalPool,
   GlobalAveragePooling1D: globalPool,
   GlobalAveragePooling2D: globalPool,
-  UpSampling1D: ([shape], config) => [
-    spatially(shape!, config, (n) => (n === null ? null : n * list(config.size, 1, 2)[0]!)),
-  ],
-  UpSampling2D: ([shape], config) => [
-    spatially(shape!, config, (n, axis) => (n === null ? null : n * list(config.size, 2, 2)[axis]!)),
-  ],
+  GlobalMaxPooling3D: globalPool,
+  GlobalAveragePooling3D: globalPool,
+  UpSampling1D: upSampling(1),
+  UpSampling2D: upSampling(2),
+  UpSampling3D: upSampling(3),
   ZeroPadding1D: margin(1, 'padding', 1),
   ZeroPadding2D: margin(2, 'padding', 1),
+  ZeroPadding3D: margin(3, 'padding', 1),
   Cropping1D: margin(1, 'cropping', -1),
   Cropping2D: margin(2, 'cropping', -1),
+  Cropping3D: margin(3, 'cropping', -1),
   Flatten: ([shape]) => [[shape![0]!, product(shape!.slice(1))]],
   Reshape: reshape,
   Permute: ([shape], config) => [
@@ -182,6 +207,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   Maximum: broadcast,
   Minimum: broadcast,
   Concatenate: concatenate,
+  Dot: dot,
+  Attention: attention,
+  MultiHeadAttention: attention,
 };
 
 /**
@@ -194,7 +222,9 @@ export function outputShapes(
   inputs: readonly Shape[],
   name: string,
 ): readonly Shape[] {
-  const shapes = (RULES[className] ?? same)(inputs, config);
+  const shapes = className.startsWith(OPERATION)
+    ? operationShapes(className.slice(OPERATION.length), inputs, config)
+    : (Object.hasOwn(RULES, className) ? RULES[className]! : same)(inputs, config);
   for (const shape of shapes) {
     if (shape.slice(1).some((size) => size !== null && !(Number.isInteger(size) && size > 0))) {
       const from = inputs.map((input) => `[${input.slice(1).join(', ')}]`).join(' and ');

@@ -1,13 +1,14 @@
-import { GraphBuilder, makeValue, type Size, type Value } from '../../onnx/builder.js';
+import { GraphBuilder, makeValue, type SeenInTraining, type Size, type Value } from '../../onnx/builder.js';
 import { foldBatchNorms } from '../../onnx/fold.js';
 import { finishModel, nameOutputs } from '../../onnx/from-layers.js';
 import type { OnnxModel } from '../../onnx/ir.js';
 import { type LayerCall, UnsupportedLayerError, type Weight } from '../../onnx/layer.js';
 import { CONVERTERS } from '../../onnx/layers/index.js';
+import { OPERATIONS } from '../../onnx/layers/operation.js';
 import { ConvertError } from '../error.js';
 import { bidirectionalShapes, outputShapes } from './shapes.js';
-import type { ActivationLayer, GraphLayer, LayerGraph, TensorRef } from './topology.js';
-import { weightSlots } from './weights.js';
+import { type ActivationLayer, type GraphLayer, type LayerGraph, OPERATION, type TensorRef } from './topology.js';
+import { innerOf, weightSlots } from './weights.js';
 
 /** The weights of a layer, found by the path of names that leads to it (`model/layer`), in Keras' order. */
 export type WeightSource = (path: string, layer: GraphLayer) => readonly Weight[];
@@ -25,6 +26,15 @@ export interface KerasToOnnxOptions {
  * @throws ConvertError when an input's shape is open and not given
  */
 export function kerasToOnnx(graph: LayerGraph, weights: WeightSource, options: KerasToOnnxOptions): OnnxModel {
+  return convertKeras(graph, weights, options).onnx;
+}
+
+/** As `kerasToOnnx`, with what the model's normalizations know of its training data. */
+export function convertKeras(
+  graph: LayerGraph,
+  weights: WeightSource,
+  options: KerasToOnnxOptions,
+): { onnx: OnnxModel; seenInTraining: readonly SeenInTraining[] } {
   const walk = new Walk(new GraphBuilder(options.name, 'N'), weights);
   const { builder } = walk;
   const inputs = graph.inputs.map((ref) => {
@@ -35,15 +45,23 @@ export function kerasToOnnx(graph: LayerGraph, weights: WeightSource, options: K
     return makeValue(shape, name);
   });
   const outputNames = graph.outputs.map(({ layer }) => builder.unique(layer));
-  const outputs = walk.model(graph, inputs, '');
+  let outputs: readonly Value[] = [];
+  let fault: unknown = null;
+  try {
+    outputs = walk.model(graph, inputs, '');
+  } catch (error) {
+    fault = error;
+  }
+  // Behind what cannot be converted shapes are guesses, and so is what goes wrong there.
   if (walk.problems.length > 0) {
     const known = [...Object.keys(CONVERTERS), 'TimeDistributed'].sort().join(', ');
     const unknown = walk.unknownClass ? `\nLayers that can be converted: ${known}` : '';
     throw new UnsupportedLayerError(`${walk.problems.join('\n')}${unknown}`);
   }
+  if (fault) throw fault;
   nameOutputs(builder, outputs, outputNames);
   foldBatchNorms(builder.graph);
-  return finishModel(builder.graph);
+  return { onnx: finishModel(builder.graph), seenInTraining: builder.seenInTraining };
 }
 
 function find(graph: LayerGraph, { layer }: TensorRef): GraphLayer {
@@ -95,6 +113,9 @@ function openSize(name: string, shape: readonly Size[]): never {
   );
 }
 
+/** Layers that use their activation at every step, so that it cannot follow them. */
+const RECURRENT = new Set(['GRU', 'LSTM', 'SimpleRNN']);
+
 /** Follows a model from its outputs back to its inputs. Problems are collected, so that all are told at once. */
 class Walk {
   readonly problems: string[] = [];
@@ -132,6 +153,8 @@ class Walk {
 
   private layer(layer: GraphLayer, inputs: readonly Value[], path: string): readonly Value[] {
     if (layer.inner) return this.model(layer.inner, inputs, path);
+    const everyStep = innerOf(layer);
+    if (everyStep) return this.onEveryStep(layer, inputs, (flat) => this.model(everyStep, [flat], path));
     const shapes = this.shapes(
       layer,
       inputs.map(({ shape }) => shape),
@@ -155,11 +178,7 @@ class Walk {
     }
     if (className === 'TimeDistributed' && wrapped) {
       const step = inputs.map((shape) => [shape[0]!, ...shape.slice(2)]);
-      return outputShapes(wrapped.className, wrapped.config, step, name).map((s) => [
-        s[0]!,
-        inputs[0]![1]!,
-        ...s.slice(1),
-      ]);
+      return this.shapes({ ...wrapped, name }, step).map((s) => [s[0]!, inputs[0]![1]!, ...s.slice(1)]);
     }
     return outputShapes(className, config, inputs, name);
   }
@@ -169,11 +188,17 @@ class Walk {
     inputs: readonly Value[],
     path: string,
     shapes: readonly (readonly Size[])[],
+    own?: readonly Weight[],
   ): readonly Value[] {
     const { name, className } = layer;
     if (layer.obstacle) throw new UnsupportedLayerError(`layer '${name}' (${className}): ${layer.obstacle}`);
-    if (className === 'TimeDistributed' && layer.wrapped) return this.timeDistributed(layer, inputs, path, shapes);
-    const weights = this.checked(layer, this.weights(path, layer));
+    const weights = own ?? this.checked(layer, this.weights(path, layer));
+    if (className === 'TimeDistributed' && layer.wrapped) {
+      const wrapped = { ...layer.wrapped, name: `${name}/${layer.wrapped.name}` };
+      return this.onEveryStep(layer, inputs, (flat) =>
+        this.convert(wrapped, [flat], path, this.shapes(wrapped, [flat.shape]), weights),
+      );
+    }
     const { config } = layer.wrapped
       ? { config: { ...layer.config, innerClass: layer.wrapped.className, ...halves(layer, layer.wrapped) } }
       : layer;
@@ -189,13 +214,27 @@ class Walk {
     shapes: readonly (readonly Size[])[],
     weights: readonly Weight[],
   ): readonly Value[] {
-    const convert = Object.hasOwn(CONVERTERS, className) ? CONVERTERS[className] : undefined;
+    const isOperation = className.startsWith(OPERATION);
+    const table = isOperation ? OPERATIONS : CONVERTERS;
+    const own = isOperation ? className.slice(OPERATION.length) : className;
+    const convert = Object.hasOwn(table, own) ? table[own] : undefined;
     if (!convert) {
+      if (isOperation) {
+        const others = Object.keys(OPERATIONS).sort().join(', ');
+        throw new UnsupportedLayerError(
+          `layer '${name}': the operation ${own} of keras.ops is not supported; these are: ${others}`,
+        );
+      }
       this.unknownClass = true;
       throw new UnsupportedLayerError(`layer '${name}': ${className} layers are not supported`);
     }
     const activation = config.activation as ActivationLayer | string | null | undefined;
     const separate = typeof activation === 'object' && activation !== null ? activation : null;
+    if (separate && RECURRENT.has(className)) {
+      throw new UnsupportedLayerError(
+        `layer '${name}' (${className}): has the layer ${separate.className} for an activation, which is not supported within a loop`,
+      );
+    }
     const call: LayerCall = {
       ...{ name, className, weights, inputs, outputShapes: shapes, builder: this.builder },
       config: separate ? { ...config, activation: 'linear' } : config,
@@ -207,36 +246,29 @@ class Walk {
     );
   }
 
-  /** The wrapped layer on every step: time joins the batch, and leaves it again. */
-  private timeDistributed(
+  /** What a TimeDistributed layer does to each step: time joins the batch, and leaves it again. */
+  private onEveryStep(
     layer: GraphLayer,
     inputs: readonly Value[],
-    path: string,
-    shapes: readonly (readonly Size[])[],
+    apply: (flat: Value) => readonly Value[],
   ): readonly Value[] {
-    const wrapped = layer.wrapped!;
     const { builder } = this;
+    const { name } = layer;
     const [input] = inputs;
-    if (!input || inputs.length !== 1) throw new UnsupportedLayerError(`layer '${layer.name}': expects one input`);
+    if (!input || inputs.length !== 1) throw new UnsupportedLayerError(`layer '${name}': expects one input`);
     const sizes = (shape: readonly Size[]) =>
       shape.map((size) => {
-        if (size === null)
-          throw new UnsupportedLayerError(`layer '${layer.name}': needs to know its sizes before it runs`);
+        if (size === null) throw new UnsupportedLayerError(`layer '${name}': needs to know its sizes before it runs`);
         return size;
       });
     const step: Size[] = [null, ...input.shape.slice(2)];
-    const folded = builder.int64s(`${layer.name}/fold`, [-1, ...sizes(step.slice(1))]);
-    const flat = builder.node('Reshape', layer.name, [builder.native(input), folded], {}, step);
-    const inner: GraphLayer = { ...wrapped, name: `${layer.name}/${wrapped.name}` };
-    const weights = this.checked(layer, this.weights(path, layer));
-    const made = this.call(
-      ...([inner.name, inner.className, inner.config, [makeValue(step, flat)]] as const),
-      outputShapes(inner.className, inner.config, [step], inner.name),
-      weights,
-    );
-    const shape = shapes[0]!;
-    const unfolded = builder.int64s(`${layer.name}/unfold`, [-1, ...sizes(shape.slice(1))]);
-    return [makeValue(shape, builder.node('Reshape', layer.name, [builder.native(made[0]!), unfolded], {}, shape))];
+    const folded = builder.int64s(`${name}/fold`, [-1, ...sizes(step.slice(1))]);
+    const flat = builder.node('Reshape', name, [builder.native(input), folded], {}, step);
+    return apply(makeValue(step, flat)).map((made) => {
+      const shape: Size[] = [null, input.shape[1]!, ...made.shape.slice(1)];
+      const unfolded = builder.int64s(`${name}/unfold`, [-1, ...sizes(shape.slice(1))]);
+      return makeValue(shape, builder.node('Reshape', name, [builder.native(made), unfolded], {}, shape));
+    });
   }
 
   private checked(layer: GraphLayer, weights: readonly Weight[]): readonly Weight[] {

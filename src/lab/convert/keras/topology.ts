@@ -37,6 +37,9 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Stands before the class of an operation of keras.ops: some bear the name of a layer and are another thing. */
+export const OPERATION = 'ops.';
+
 /** Classes whose config holds layers of its own. */
 const MODELS = new Set(['Sequential', 'Functional', 'Model']);
 
@@ -99,11 +102,16 @@ function inputShapeOf(inner: LayerGraph | null): unknown {
 function readFunctional(name: string, own: Json, list: readonly Json[], kerasMajor: 2 | 3): LayerGraph {
   const layers = list.map((entry) => {
     const nodes = Array.isArray(entry.inbound_nodes) ? entry.inbound_nodes : [];
-    const read = nodes.map((node) => readCall(node));
+    const read = nodes.map((node) => readCall(node, String(entry.class_name)));
     const calls = read.length > 0 ? read.map(({ inputs }) => inputs) : [[]];
     const layer = readLayer(entry, calls, kerasMajor);
+    const operation = layer.className.startsWith(OPERATION);
     const obstacle = layer.obstacle ?? read.find((call) => call.obstacle)?.obstacle ?? null;
-    return { ...layer, obstacle };
+    return {
+      ...layer,
+      ...(operation && { config: { ...layer.config, operands: operandsOf(nodes[0]) } }),
+      obstacle: operation && obstacle?.includes('constant') ? layer.obstacle : obstacle,
+    };
   });
   const refs = (what: string): TensorRef[] => {
     const found = tensorRefs(own[what]);
@@ -148,37 +156,55 @@ interface Call {
   readonly obstacle: string | null;
 }
 
-function readCall(node: unknown): Call {
-  // Keras 3: {args, kwargs} with tensors as objects. Keras 2: [[name, call, output, kwargs], ...].
-  if (isObject(node)) {
-    const inputs = kerasTensors(node.args);
-    const plain = (Array.isArray(node.args) ? node.args : []).filter((part) => kerasTensors(part).length === 0);
-    const constant = plain.find((part) => part !== null && !(Array.isArray(part) && part.length === 0));
-    const named = Object.entries(isObject(node.kwargs) ? node.kwargs : {}).filter(
-      ([key, value]) => key !== 'mask' && kerasTensors(value).length > 0,
-    );
-    // A layer whose input was given by name is called as any other.
-    if (inputs.length === 0 && named.length === 1) return { inputs: kerasTensors(named[0]![1]), obstacle: null };
-    const obstacle =
-      named.length > 0
-        ? `is called with ${named.map(([key]) => key).join(', ')}, which is not supported`
-        : constant !== undefined
-          ? `is called with the constant ${JSON.stringify(constant).slice(0, 40)}, which is not supported`
-          : null;
-    return { inputs, obstacle };
-  }
-  const entries = Array.isArray(node) && typeof node[0] === 'string' ? [node] : Array.isArray(node) ? node : [];
+/** Arguments that a layer may get by name, in the order it takes them. */
+const NAMED_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  MultiHeadAttention: ['query', 'value', 'key'],
+};
+
+function readCall(node: unknown, className: string): Call {
   const inputs: TensorRef[] = [];
-  let obstacle: string | null = null;
-  for (const entry of entries as unknown[]) {
-    inputs.push(...tensorRefs(entry));
-    const kwargs = Array.isArray(entry) && isObject(entry[3]) ? entry[3] : {};
-    for (const [key, value] of Object.entries(kwargs)) {
-      if (key === 'training' || key === 'mask' || value === null) continue;
-      obstacle = `is called with ${key}, which is not supported`;
+  const named: [string, unknown][] = [];
+  let constant: unknown;
+  if (isObject(node)) {
+    // Keras 3: {args, kwargs} with tensors as objects.
+    inputs.push(...kerasTensors(node.args));
+    const plain = (Array.isArray(node.args) ? node.args : []).filter((part) => kerasTensors(part).length === 0);
+    constant = plain.find((part) => part !== null && !(Array.isArray(part) && part.length === 0));
+    named.push(...Object.entries(isObject(node.kwargs) ? node.kwargs : {}));
+  } else {
+    // Keras 2: [[name, call, output, kwargs], ...].
+    const entries = Array.isArray(node) && typeof node[0] === 'string' ? [node] : Array.isArray(node) ? node : [];
+    for (const entry of entries as unknown[]) {
+      inputs.push(...tensorRefs(entry));
+      if (Array.isArray(entry) && isObject(entry[3])) named.push(...Object.entries(entry[3]));
     }
   }
+  const given = named.filter(([, value]) => value !== null && value !== false);
+  const tensorsOf = (value: unknown) => (isObject(node) ? kerasTensors(value) : tensorRefs(value));
+  const order = NAMED_ARGUMENTS[className];
+  const known = (order ?? []).flatMap((key) => given.filter(([name]) => name === key));
+  const others = given.filter((entry) => !known.includes(entry));
+  inputs.push(...known.flatMap(([, value]) => tensorsOf(value)));
+  // A layer whose only input was given by name is called as any other.
+  if (inputs.length === 0 && others.length === 1 && tensorsOf(others[0]![1]).length > 0) {
+    return { inputs: tensorsOf(others[0]![1]), obstacle: null };
+  }
+  const obstacle =
+    others.length > 0
+      ? `is called with ${others.map(([key]) => key).join(', ')}, which is not supported`
+      : constant !== undefined
+        ? `is called with the constant ${JSON.stringify(constant).slice(0, 40)}, which is not supported`
+        : null;
   return { inputs, obstacle };
+}
+
+/** What an operation of keras.ops is called with, in order; null stands for a tensor. */
+function operandsOf(node: unknown): unknown[] {
+  const args = isObject(node) && Array.isArray(node.args) ? node.args : [];
+  return args.flatMap((part) => {
+    const tensors = kerasTensors(part);
+    return tensors.length > 0 ? tensors.map(() => null) : [part];
+  });
 }
 
 function kerasTensors(value: unknown): TensorRef[] {
@@ -189,7 +215,8 @@ function kerasTensors(value: unknown): TensorRef[] {
 }
 
 function readLayer(entry: Json, calls: TensorRef[][], kerasMajor: 2 | 3): GraphLayer {
-  const className = typeof entry.class_name === 'string' ? entry.class_name : '?';
+  const isOperation = typeof entry.module === 'string' && /^keras\.(src\.)?ops(\.|$)/.test(entry.module);
+  const className = `${isOperation ? OPERATION : ''}${typeof entry.class_name === 'string' ? entry.class_name : '?'}`;
   const raw = isObject(entry.config) ? entry.config : {};
   const name = String(raw.name ?? entry.name ?? className);
   if (MODELS.has(className)) {
@@ -212,7 +239,11 @@ function readLayer(entry: Json, calls: TensorRef[][], kerasMajor: 2 | 3): GraphL
       entry.registered_name.includes('>') &&
       !entry.registered_name.startsWith('keras'));
   const config = camelConfig(raw, kerasMajor);
-  if (isObject(raw.backward_layer)) config.backward = readLayer(raw.backward_layer, [], kerasMajor).config;
+  if (isObject(raw.backward_layer)) {
+    const backward = readLayer(raw.backward_layer, [], kerasMajor);
+    config.backward = backward.config;
+    config.backwardClass = backward.className;
+  }
   const obstacle = custom ? 'is a class of your own; only layers of Keras itself can be converted' : null;
   return { name, className, config, calls, inner: null, wrapped, obstacle: obstacle ?? wrapped?.obstacle ?? null };
 }

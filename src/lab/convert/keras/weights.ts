@@ -25,6 +25,7 @@ export function weightSlots(layer: GraphLayer): WeightSlot[] {
     case 'Conv3D':
     case 'Conv1DTranspose':
     case 'Conv2DTranspose':
+    case 'Conv3DTranspose':
       return trained('kernel', bias(config));
     case 'DepthwiseConv1D':
     case 'DepthwiseConv2D':
@@ -38,9 +39,16 @@ export function weightSlots(layer: GraphLayer): WeightSlot[] {
         ...kept('moving_mean', 'moving_variance'),
       ];
     case 'LayerNormalization':
+    case 'GroupNormalization':
       return trained(config.scale !== false && 'gamma', config.center !== false && 'beta');
     case 'PReLU':
       return trained('alpha');
+    case 'Attention':
+      return trained(config.useScale === true && 'scale');
+    case 'MultiHeadAttention':
+      return ['query', 'key', 'value', 'attention_output'].flatMap((part) =>
+        trained(`${part}/kernel`, config.useBias !== false && `${part}/bias`),
+      );
     case 'Embedding':
       return trained('embeddings');
     case 'GRU':
@@ -72,17 +80,24 @@ export function nestedOrder(layer: GraphLayer, path: string): WeightPlace[] {
   return [...trainable(layer, path), ...resting(layer, path)];
 }
 
-const children = ({ inner }: GraphLayer, path: string): [GraphLayer, string][] =>
-  (inner as LayerGraph).layers.map((child) => [child, `${path}/${child.name}`]);
+/** The graph of a model used as a layer, at once or on every step. */
+export function innerOf({ className, inner, wrapped }: GraphLayer): LayerGraph | null {
+  return inner ?? (className === 'TimeDistributed' ? (wrapped?.inner ?? null) : null);
+}
+
+const children = (inner: LayerGraph, path: string): [GraphLayer, string][] =>
+  inner.layers.map((child) => [child, `${path}/${child.name}`]);
 
 function trainable(layer: GraphLayer, path: string): WeightPlace[] {
   if (layer.config.trainable === false) return [];
-  if (layer.inner) return children(layer, path).flatMap(([child, at]) => trainable(child, at));
+  const inner = innerOf(layer);
+  if (inner) return children(inner, path).flatMap(([child, at]) => trainable(child, at));
   return places(layer, path, true);
 }
 
 function resting(layer: GraphLayer, path: string): WeightPlace[] {
-  if (layer.inner) return children(layer, path).flatMap(([child, at]) => resting(child, at));
+  const inner = innerOf(layer);
+  if (inner) return children(inner, path).flatMap(([child, at]) => resting(child, at));
   return layer.config.trainable === false
     ? [...places(layer, path, true), ...places(layer, path, false)]
     : places(layer, path, false);

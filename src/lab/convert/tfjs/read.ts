@@ -79,6 +79,11 @@ export async function readTfjsWeights(file: string, json: TfjsJson): Promise<Map
         const value = readValue(view, i, stored);
         return affine ? value * scale + min : value;
       });
+      if (named.has(name)) {
+        throw new ConvertError(
+          `${file}: holds two weights '${name}': give each layer a name of its own, and save again`,
+        );
+      }
       named.set(name, { name, shape, data });
       at += count * width;
     }
@@ -128,10 +133,32 @@ function weightsByName(named: ReadonlyMap<string, Weight>, path: string, layer: 
                 !names.some((other) => other.startsWith(`${own}/`))),
           )
         : candidates;
-    const name = pool.find((candidate) => lastPart(candidate) === slot);
+    const name = theOne(
+      pool.filter((candidate) => lastPart(candidate) === slot),
+      path,
+      layer.name,
+    );
     return name === undefined ? [] : [named.get(name)!];
   });
   return picked;
+}
+
+/** The weight that is meant among several of the same last name: that of this very layer, within the models it lies in. */
+function theOne(names: readonly string[], path: string, layer: string): string | undefined {
+  let left = names;
+  for (const part of path.split('/').filter(Boolean).reverse()) {
+    if (left.length < 2) break;
+    const below = left.filter((name) => `/${name}`.includes(`/${part}/`));
+    if (below.length > 0) left = below;
+  }
+  const direct = left.filter((name) => name.split('/').at(-2) === layer);
+  if (left.length > 1 && direct.length === 1) return direct[0];
+  if (left.length > 1) {
+    throw new ConvertError(
+      `layer '${layer}': the file holds several weights that may be its own (${left.slice(0, 3).join(', ')}): give each layer a name of its own`,
+    );
+  }
+  return left[0];
 }
 
 const lastPart = (name: string) => name.split('/').at(-1)!.replace(/:\d+$/, '');

@@ -3,8 +3,18 @@
  * tfjs-layers/src/activations.ts and advanced_activations.ts.
  */
 import { firstAxis, type GraphBuilder, makeValue, type Size, type Value } from '../builder.js';
-import { float, int } from '../ir.js';
-import { type LayerCall, type LayerConverter, numberOption, only, output, unsupported, weight } from '../layer.js';
+import { float, int, ints } from '../ir.js';
+import {
+  axesOption,
+  type LayerCall,
+  type LayerConverter,
+  numberOption,
+  numbersOption,
+  only,
+  output,
+  unsupported,
+  weight,
+} from '../layer.js';
 
 /** Applies the activation called `kind` (Keras name) to `input`; `axis` is where softmax sums. */
 export function activate(
@@ -178,7 +188,28 @@ export const thresholdedRelu: LayerConverter = (call) =>
     call.builder.node('ThresholdedRelu', call.name, [name], { alpha: float(numberOption(call, 'theta', 1)) }, shape),
   );
 
-export const softmax: LayerConverter = (call) => alongAxis(call, 'Softmax', numberOption(call, 'axis', -1));
+export const softmax: LayerConverter = (call) => {
+  const axes = axesOption(call, -1);
+  return axes.length === 1 ? alongAxis(call, 'Softmax', axes[0]!) : alongAxes(call, axes);
+};
+
+/** exp(x - max) over its sum, both along several axes at once (keras.layers.Softmax with a list of axes). */
+function alongAxes(call: LayerCall, axes: readonly number[]): Value[] {
+  const { builder, name } = call;
+  const shape = output(call);
+  const input = builder.native(only(call));
+  // Operator set 17: ReduceMax has its axes as an attribute, ReduceSum as an input.
+  const most = builder.node('ReduceMax', name, [input], { axes: ints(axes), keepdims: int(1) }, null);
+  const powers = builder.node('Exp', name, [builder.node('Sub', name, [input, most], {}, shape)], {}, shape);
+  const sum = builder.node(
+    'ReduceSum',
+    name,
+    [powers, builder.int64s(`${name}/axes`, axes)],
+    { keepdims: int(1) },
+    null,
+  );
+  return [makeValue(shape, builder.node('Div', name, [powers, sum], {}, shape))];
+}
 
 /** A slope per element, possibly shared along axes: the slopes broadcast in the source model's order. */
 export const prelu: LayerConverter = (call) => {
@@ -193,13 +224,24 @@ export const prelu: LayerConverter = (call) => {
 /** Layers that do something in training alone. */
 export const passThrough: LayerConverter = (call) => [only(call)];
 
-export const rescaling: LayerConverter = (call) =>
-  elementwise(call, (name, shape) => {
-    const scale = call.builder.floats(`${call.name}/scale`, [], [numberOption(call, 'scale', 1)]);
-    const offset = call.builder.floats(`${call.name}/offset`, [], [numberOption(call, 'offset', 0)]);
-    const scaled = call.builder.node('Mul', call.name, [name, scale], {}, shape);
-    return call.builder.node('Add', call.name, [scaled, offset], {}, shape);
-  });
+/** scale * x + offset, each one number or one for each channel. */
+export const rescaling: LayerConverter = (call) => {
+  const scales = numbersOption(call, 'scale') ?? [1];
+  const offsets = numbersOption(call, 'offset') ?? [0];
+  const { builder, name } = call;
+  const apply = (input: string, shape: readonly Size[]) => {
+    const part = (what: string, values: readonly number[]) =>
+      builder.floats(`${name}/${what}`, values.length === 1 ? [] : [values.length], values);
+    const scaled = builder.node('Mul', name, [input, part('scale', scales)], {}, shape);
+    return builder.node('Add', name, [scaled, part('offset', offsets)], {}, shape);
+  };
+  if (scales.length === 1 && offsets.length === 1) return elementwise(call, apply);
+  const shape = output(call);
+  if (![scales, offsets].every(({ length }) => length === 1 || length === shape.at(-1))) {
+    unsupported(call, `has ${scales.length} scales and ${offsets.length} offsets for ${shape.at(-1)} channels`);
+  }
+  return [makeValue(shape, apply(builder.native(only(call)), shape))];
+};
 
 /** A mask travels beside the values and changes what later layers see; ONNX has nothing like it. */
 export const masking: LayerConverter = (call) => unsupported(call, 'masks are not supported');

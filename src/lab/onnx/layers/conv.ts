@@ -244,6 +244,7 @@ function transposed(axes: number): LayerConverter {
 
 export const conv1dTranspose = transposed(1);
 export const conv2dTranspose = transposed(2);
+export const conv3dTranspose = transposed(3);
 
 /** Nearest-neighbour repetition along each axis. */
 function upSampling(axes: number): LayerConverter {
@@ -265,3 +266,4 @@ function upSampling(axes: number): LayerConverter {
 
 export const upSampling1d = upSampling(1);
 export const upSampling2d = upSampling(2);
+export const upSampling3d = upSampling(3);

@@ -1,10 +1,17 @@
 import type { LayerConverter } from '../layer.js';
 import * as activations from './activation.js';
+import { attention, multiHeadAttention } from './attention.js';
 import * as convs from './conv.js';
 import { dense, flatten } from './dense.js';
 import { embedding } from './embedding.js';
 import * as merges from './merge.js';
-import { batchNormalization, layerNormalization, normalization, unitNormalization } from './normalize.js';
+import {
+  batchNormalization,
+  groupNormalization,
+  layerNormalization,
+  normalization,
+  unitNormalization,
+} from './normalize.js';
 import * as pools from './pool.js';
 import { bidirectional, gru, lstm, simpleRnn } from './recurrent.js';
 import * as shapes from './shape.js';
@@ -22,8 +29,10 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   SeparableConv2D: convs.separableConv2d,
   Conv1DTranspose: convs.conv1dTranspose,
   Conv2DTranspose: convs.conv2dTranspose,
+  Conv3DTranspose: convs.conv3dTranspose,
   UpSampling1D: convs.upSampling1d,
   UpSampling2D: convs.upSampling2d,
+  UpSampling3D: convs.upSampling3d,
   MaxPooling1D: pools.maxPool1d,
   MaxPooling2D: pools.maxPool2d,
   MaxPooling3D: pools.maxPool3d,
@@ -34,10 +43,13 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   GlobalMaxPooling2D: pools.globalMaxPool,
   GlobalAveragePooling1D: pools.globalAveragePool,
   GlobalAveragePooling2D: pools.globalAveragePool,
+  GlobalMaxPooling3D: pools.globalMaxPool,
+  GlobalAveragePooling3D: pools.globalAveragePool,
   BatchNormalization: batchNormalization,
   UnitNormalization: unitNormalization,
   Normalization: normalization,
   LayerNormalization: layerNormalization,
+  GroupNormalization: groupNormalization,
   Activation: activations.activation,
   ReLU: activations.relu,
   LeakyReLU: activations.leakyRelu,
@@ -66,8 +78,10 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   RepeatVector: shapes.repeatVector,
   ZeroPadding1D: shapes.zeroPadding1d,
   ZeroPadding2D: shapes.zeroPadding2d,
+  ZeroPadding3D: shapes.zeroPadding3d,
   Cropping1D: shapes.cropping1d,
   Cropping2D: shapes.cropping2d,
+  Cropping3D: shapes.cropping3d,
   Add: merges.add,
   Subtract: merges.subtract,
   Divide: merges.divide,
@@ -76,4 +90,7 @@ export const CONVERTERS: Readonly<Record<string, LayerConverter>> = {
   Maximum: merges.maximum,
   Minimum: merges.minimum,
   Concatenate: merges.concatenate,
+  Dot: merges.dot,
+  Attention: attention,
+  MultiHeadAttention: multiHeadAttention,
 };

@@ -1,7 +1,17 @@
 /** Layers of several inputs. */
 import { firstAxis, firstShape, makeValue, type Value } from '../builder.js';
-import { int } from '../ir.js';
-import { known, type LayerCall, type LayerConverter, numberOption, output } from '../layer.js';
+import { int, ints } from '../ir.js';
+import {
+  flag,
+  known,
+  type LayerCall,
+  type LayerConverter,
+  numberOption,
+  numbersOption,
+  output,
+  unsupported,
+} from '../layer.js';
+import { toUnitLength } from './normalize.js';
 
 /** All inputs in one axis order: channels first when each already has it, so that residual stacks stay there. */
 function together(call: LayerCall): { names: string[]; first: boolean } {
@@ -53,6 +63,7 @@ export const concatenate: LayerConverter = (call) => {
   const rank = shape.length;
   const option = numberOption(call, 'axis', -1);
   const axis = option < 0 ? option + rank : option;
+  if (axis <= 0 || axis >= rank) unsupported(call, `joins along axis ${option} of ${rank}, which is not supported`);
   const { builder, name } = call;
   if (rank === 2 && axis === 1 && call.inputs.some((v) => v.native === undefined && v.shuffled))
     return [shuffled(call)];
@@ -77,3 +88,31 @@ function shuffled(call: LayerCall): Value {
   }
   return { shape, shuffled: { name: call.builder.node('Concat', call.name, names, { axis: int(1) }, shape), order } };
 }
+
+/** Products of two values summed along an axis of each (keras.layers.Dot), of vectors or of sequences. */
+export const dot: LayerConverter = (call) => {
+  const { builder, name } = call;
+  const [left, right] = call.inputs;
+  if (!left || !right) unsupported(call, `expects two inputs, got ${call.inputs.length}`);
+  const rank = left.shape.length;
+  if (right.shape.length !== rank || rank > 3) {
+    unsupported(call, 'only two vectors or two sequences of them are supported');
+  }
+  const [first = -1, second = first] = numbersOption(call, 'axes') ?? [];
+  const [a, b] = [first, second].map((axis) => (axis < 0 ? axis + rank : axis)) as [number, number];
+  const normalize = flag(call, 'normalize', false);
+  const input = (value: Value, axis: number) => {
+    const own = builder.native(value);
+    return normalize ? toUnitLength(call, own, [axis], value.shape) : own;
+  };
+  const [x, y] = [input(left, a), input(right, b)];
+  const shape = output(call);
+  if (rank === 2) {
+    const products = builder.node('Mul', name, [x, y], {}, left.shape);
+    const axes = builder.int64s(`${name}/axes`, [1]);
+    return [makeValue(shape, builder.node('ReduceSum', name, [products, axes], { keepdims: int(1) }, shape))];
+  }
+  const turn = (value: string) => builder.node('Transpose', name, [value], { perm: ints([0, 2, 1]) }, null);
+  const operands = [a === 2 ? x : turn(x), b === 1 ? y : turn(y)];
+  return [makeValue(shape, builder.node('MatMul', name, operands, {}, shape))];
+};

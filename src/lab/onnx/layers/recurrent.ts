@@ -58,8 +58,9 @@ function recurrent(
     const sequences = flag(call, 'returnSequences', false);
     const backwards = flag(call, 'goBackwards', false);
     if (flag(call, 'stateful', false)) unsupported(call, 'keeps its state between calls, which ONNX cannot');
-    // Within a Bidirectional layer the backward half is turned round again; alone it comes out last step first.
-    const turnBack = backwards && sequences && !flag(call, 'keepsTimeOrder', false);
+    if (flag(call, 'timeMajor', false)) unsupported(call, 'option time_major is not supported');
+    // Read backwards it comes out last step first; the backward half of a Bidirectional layer is turned round after that.
+    const turnBack = sequences && backwards !== flag(call, 'turned', false);
     const resetAfter = op === 'GRU' && flag(call, 'resetAfter', false);
     const kernel = weight(call, 0);
     const inner = weight(call, 1);
@@ -147,12 +148,18 @@ export const bidirectional: LayerConverter = (call) => {
   const convert = layers[inner] ?? unsupported(call, `runs a ${inner} layer; GRU, LSTM and SimpleRNN are supported`);
   const half = (which: 'forward' | 'backward'): Value => {
     const own = config[which] as Readonly<Record<string, unknown>>;
+    if (which === 'backward' && config.backwardClass !== undefined && config.backwardClass !== inner) {
+      unsupported(
+        call,
+        `runs a ${inner} forward and a ${String(config.backwardClass)} backward, which is not supported`,
+      );
+    }
     if (own.returnState === true) unsupported(call, 'returns its states, which is not supported');
     const part = weights.length / 2;
     return convert({
       ...call,
       name: `${name}/${which}`,
-      config: { ...own, keepsTimeOrder: true },
+      config: { ...own, turned: which === 'backward' },
       weights: which === 'forward' ? weights.slice(0, part) : weights.slice(part),
       outputShapes: [call.outputShapes[0]!],
     })[0]!;

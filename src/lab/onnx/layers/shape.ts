@@ -75,6 +75,7 @@ function zeroPadding(axes: number): LayerConverter {
 
 export const zeroPadding1d = zeroPadding(1);
 export const zeroPadding2d = zeroPadding(2);
+export const zeroPadding3d = zeroPadding(3);
 
 function cropping(axes: number): LayerConverter {
   return (call) => {
@@ -100,3 +101,4 @@ function cropping(axes: number): LayerConverter {
 
 export const cropping1d = cropping(1);
 export const cropping2d = cropping(2);
+export const cropping3d = cropping(3);

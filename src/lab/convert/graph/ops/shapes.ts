@@ -196,6 +196,22 @@ const gather: Op = (call) => {
 
 const identity: Op = (call) => call.inputs.slice(0, 1);
 
+/** DataTypes of whole numbers. */
+const INTEGERS = new Set([3, 4, 5, 6, 9, 17, 22, 23]);
+const FLOATS = new Set([1, 2, 14, 19]);
+
+/** All is computed in float32; only where whole numbers are made of others does a cast change anything: it cuts them. */
+const cast: Op = (call) => {
+  const [from, to] = [attr(call, 'SrcT', 0), attr(call, 'DstT', 0)];
+  if (to === BOOL && from !== BOOL) return fail('a cast to true and false');
+  if (!(INTEGERS.has(to) && FLOATS.has(from))) return call.inputs.slice(0, 1);
+  const input = call.walk.value(call.inputs[0]!);
+  const whole = emit(call, 'Cast', [call.walk.builder.native(input)], { to: int(7) }, null);
+  return value(makeValue(input.shape, emit(call, 'Cast', [whole], { to: int(1) }, input.shape)));
+};
+
+const BOOL = 10;
+
 const shape: Op = (call) => {
   const sizes = shapeOf(call, call.inputs[0]!);
   return [{ kind: 'constant', tensor: { shape: [sizes.length], data: sizes.map((n) => n ?? Number.NaN) } }];
@@ -208,7 +224,7 @@ export const SHAPES: Readonly<Record<string, Op>> = {
   StopGradient: identity,
   PreventGradient: identity,
   EnsureShape: identity,
-  Cast: identity,
+  Cast: cast,
   Shape: shape,
   ExpandDims: expandDims,
   Squeeze: squeeze,
