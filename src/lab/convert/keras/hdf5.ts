@@ -96,9 +96,13 @@ export class Hdf5File {
     try {
       return read();
     } catch (error) {
-      throw new ConvertError(
-        `the HDF5 file is damaged at '${path}' (${(error instanceof Error ? error.message : String(error)).split('\n')[0]})`,
-      );
+      const why = error instanceof Error ? error.message : String(error);
+      if (/not supported|filter/i.test(why)) {
+        throw new ConvertError(
+          `'${path}' is stored in a way that is not read here (${why.split('\n')[0]}): save the model in float32, without compression other than gzip`,
+        );
+      }
+      throw new ConvertError(`the HDF5 file is damaged at '${path}' (${why.split('\n')[0]})`);
     }
   }
 }

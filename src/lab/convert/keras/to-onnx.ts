@@ -113,6 +113,10 @@ function openSize(name: string, shape: readonly Size[]): never {
   );
 }
 
+/** Whether there is a conversion: of what there is none for, how it is called does not matter. */
+const isKnown = (className: string) =>
+  className === 'TimeDistributed' || className.startsWith(OPERATION) || Object.hasOwn(CONVERTERS, className);
+
 /** Layers that use their activation at every step, so that it cannot follow them. */
 const RECURRENT = new Set(['GRU', 'LSTM', 'SimpleRNN']);
 
@@ -191,7 +195,8 @@ class Walk {
     own?: readonly Weight[],
   ): readonly Value[] {
     const { name, className } = layer;
-    if (layer.obstacle) throw new UnsupportedLayerError(`layer '${name}' (${className}): ${layer.obstacle}`);
+    if (layer.obstacle && isKnown(className))
+      throw new UnsupportedLayerError(`layer '${name}' (${className}): ${layer.obstacle}`);
     const weights = own ?? this.checked(layer, this.weights(path, layer));
     if (className === 'TimeDistributed' && layer.wrapped) {
       const wrapped = { ...layer.wrapped, name: `${name}/${layer.wrapped.name}` };

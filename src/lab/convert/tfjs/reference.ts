@@ -110,6 +110,10 @@ function layerConfig(layer: GraphLayer): Record<string, unknown> {
     result[snake(key)] = key === 'dataFormat' && typeof value === 'string' ? snake(value) : activationName(key, value);
   }
   if (className === 'InputLayer') result.batch_input_shape = config[SHAPES] ?? config.batchShape;
+  // TensorFlow.js has them in one dimension channels last alone, and says nothing of what it passes over.
+  if (/1D$/.test(className) && config.dataFormat === 'channelsFirst') {
+    throw new Error(`in TensorFlow.js ${className} has its channels last`);
+  }
   if (className === 'LeakyReLU') result.alpha = config.negativeSlope ?? config.alpha;
   if (className === 'ReLU' && (Number(config.negativeSlope ?? 0) !== 0 || Number(config.threshold ?? 0) !== 0)) {
     throw new Error('in TensorFlow.js ReLU has neither slope nor threshold');
