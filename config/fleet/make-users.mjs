@@ -4,7 +4,7 @@
 //   node make-users.mjs FOLDER DEVICE...        (device names are the `node` of each slothd)
 //   node make-users.mjs FOLDER --names FILE     (one name a line)
 //
-// A device may publish below its own root and nowhere else, and hears only its own commands. The collector may hear all
+// A device may publish below its own root and nowhere else, and hears only its own commands and what it said itself. The collector may hear all
 // and send commands; it may not say anything in a device's name. Names already in FOLDER keep their passwords.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ const device = (name) => `      {
         user: "${name}", password: "${password(name)}", allowed_connection_types: ["MQTT"]
         permissions: {
           publish: { allow: ["slothd.${name}.>"] }
-          subscribe: { allow: ["slothd.${name}.availability", "slothd.${name}.cmd.*", "$MQTT.sub.>"] }
+          subscribe: { allow: ["slothd.${name}.availability", "slothd.${name}.*.alarms", "slothd.${name}.cmd.*", "$MQTT.sub.>"] }
         }
       }`;
 

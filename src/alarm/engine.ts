@@ -8,14 +8,15 @@ import type { Quality } from '../domain/quality.js';
 import type { Rhythm } from '../domain/rhythm.js';
 import type { ShockableVerdict } from '../domain/shockable.js';
 import { type CommandResult, Lifecycle } from './lifecycle.js';
-import type { StandingAlert } from './open-alert.js';
+import type { StandingAlert, ToldAlert } from './open-alert.js';
 import type { Peers, Witness } from './peers.js';
 import type { DeviceCondition, InferenceCondition, Rule } from './rule.js';
 import { createRules } from './rules/registry.js';
 import type { AlarmSnapshot } from './snapshot.js';
 import { AlarmView } from './view.js';
 
-export type { CommandResult } from './lifecycle.js';
+export type { CommandResult, EndReason } from './lifecycle.js';
+export type { ToldAlert } from './open-alert.js';
 export type { InferenceCondition } from './rule.js';
 export type { AlarmSnapshot } from './snapshot.js';
 
@@ -47,7 +48,7 @@ export interface AlarmEngineOptions {
   readonly onTold?: ((call: ToldCall, ...args: readonly unknown[]) => void) | undefined;
 }
 
-export type ToldCall = 'inference' | 'device' | 'ack' | 'snooze';
+export type ToldCall = 'inference' | 'device' | 'ack' | 'snooze' | 'recall';
 
 /** A rate no heart has: the device's word for "none", or nonsense. */
 const HIGHEST_DEVICE_BPM = 350;
@@ -215,10 +216,24 @@ export class AlarmEngine {
     return this.lifecycle.snapshot(toWallMs);
   }
 
-  /** Takes up what an earlier process left open, before anything else is told to this engine. `nowMs` is stream time. */
-  restore(snapshot: AlarmSnapshot, toStreamMs: (wallMs: number) => StreamMs, nowMs: StreamMs): void {
+  /**
+   * Takes up what an earlier process left open, before anything else is told to this engine. `nowMs` is stream time.
+   * @param quiet `recall` will be called: until then the open alerts say nothing but their end
+   */
+  restore(snapshot: AlarmSnapshot, toStreamMs: (wallMs: number) => StreamMs, nowMs: StreamMs, quiet = false): void {
     this.view.advance(nowMs);
-    this.lifecycle.restore(snapshot, toStreamMs, nowMs);
+    this.lifecycle.restore(snapshot, toStreamMs, nowMs, quiet);
+  }
+
+  /**
+   * What an earlier process told of and had open, which may be more than it stored: to be called at most once, and at any
+   * time after `restore`. The caller leaves out what it knows to have ended.
+   */
+  recall(tMs: StreamMs, told: readonly ToldAlert[]): void {
+    this.options.onTold?.('recall', tMs, told);
+    if (!this.view.advance(tMs)) return;
+    this.lifecycle.recall(told);
+    this.lifecycle.evaluate();
   }
 
   private heard(tMs: StreamMs): void {

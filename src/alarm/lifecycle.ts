@@ -1,22 +1,13 @@
-import type { AlarmSettings } from '../config/alarms.js';
-import type {
-  AlertChange,
-  AlertKind,
-  AlertPriority,
-  AlertValues,
-  Evidence,
-  ModelRef,
-  SensorWord,
-} from '../domain/alert.js';
+import type { AlertKind, AlertPriority, AlertValues, ModelRef } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { ModelSlot } from '../domain/inference.js';
-import { OpenAlert, restoreAlert, type StandingAlert } from './open-alert.js';
-import { heldBackBy, type Peers } from './peers.js';
-import { type Finding, type Rule, round1 } from './rule.js';
-import type { RuleKind } from './rules/registry.js';
+import { type EvidenceOptions, gatherEvidence } from './evidence.js';
+import { OpenAlert, recallAlert, restoreAlert, type StandingAlert, type ToldAlert } from './open-alert.js';
+import { heldBackBy } from './peers.js';
+import type { Finding, Rule } from './rule.js';
 import type { AlarmSnapshot } from './snapshot.js';
 import { explainedBy } from './subsumption.js';
-import type { AlarmView } from './view.js';
+import { beginUpdates, sayUpdate, speakAgain, type UpdateOptions } from './updates.js';
 
 /**
  * Why an alert ended; the value `endReason` of its `end`.
@@ -25,6 +16,8 @@ import type { AlarmView } from './view.js';
  * - `signal-lost`, `no-evidence`: nothing was known of it for the hold time, because the signal went or because beats or
  *   scores stayed away. What is no longer known is not called current; the lost signal has an alert of its own.
  * - `snoozed`: somebody asked for silence. `disabled`: the kind was switched off in the config.
+ * - `restarted`: slothd was killed while it told of it, and cannot go on with it: it had raised another one since, or had
+ *   told of its end.
  */
 export type EndReason =
   | 'cleared'
@@ -34,6 +27,7 @@ export type EndReason =
   | 'no-evidence'
   | 'snoozed'
   | 'disabled'
+  | 'restarted'
   | 'stopped';
 
 /** What became of an `ack` or `snooze`. `untilMs` is what was granted, which may be less than was asked. */
@@ -41,15 +35,9 @@ export type CommandResult =
   | { readonly accepted: true; readonly untilMs: StreamMs }
   | { readonly accepted: false; readonly reason: string };
 
-export interface LifecycleOptions {
-  readonly sensor: string;
-  readonly settings: AlarmSettings;
-  readonly view: AlarmView;
-  emit(change: AlertChange): void;
+export interface LifecycleOptions extends EvidenceOptions, UpdateOptions {
   newId(): string;
-  capture(fromMs: StreamMs, toMs: StreamMs): Evidence['signal'] | undefined;
   modelInfo(kind: AlertKind, slot?: ModelSlot): ModelRef | null;
-  readonly peers?: Peers | undefined;
 }
 
 /** One kind's place: its rule, and the alert that may be open. */
@@ -68,12 +56,6 @@ interface Slot {
   /** Times it came back right after its end. */
   flaps: number;
 }
-
-/** The rate a sensor names for itself among those of its person. */
-const OWN_RATE_INTERVALS = 6;
-const OWN_RATE_FRESH_MS = 3_000;
-/** How long before the onset the waveform of an alert begins. */
-const LEAD_IN_MS = 2_000;
 
 /**
  * Makes alerts of what the rules say: at most one open per kind, every `new` with exactly one `end`, sequences without a
@@ -134,7 +116,7 @@ export class Lifecycle {
     const granted = this.grant(slot.alert.priority, untilMs);
     if (granted === null) return { accepted: false, reason: 'the time asked for is not in the future' };
     slot.alert.acknowledgedUntilMs = granted;
-    this.emitUpdate(slot.alert, { ...slot.alert.values, acknowledged: true });
+    if (!slot.alert.isQuiet) sayUpdate(this.options, slot.alert, { ...slot.alert.values, acknowledged: true });
     return { accepted: true, untilMs: granted };
   }
 
@@ -164,9 +146,11 @@ export class Lifecycle {
     };
   }
 
-  restore(snapshot: AlarmSnapshot, toStreamMs: (wallMs: number) => StreamMs, nowMs: StreamMs): void {
+  /** @param quiet the alerts say nothing but their end until `recall` */
+  restore(snapshot: AlarmSnapshot, toStreamMs: (wallMs: number) => StreamMs, nowMs: StreamMs, quiet: boolean): void {
     for (const saved of snapshot.alerts) {
       const alert = restoreAlert(saved, this.options.sensor, toStreamMs, nowMs);
+      alert.isQuiet = quiet;
       const slot = this.byKind.get(saved.kind);
       if (!slot || slot.alert) {
         this.orphans.push(alert);
@@ -182,6 +166,39 @@ export class Lifecycle {
       const slot = this.byKind.get(saved.kind);
       // A wall clock set back while we were away may not lengthen a snooze beyond what is ever granted.
       if (slot) slot.snoozedUntilMs = Math.min(toStreamMs(saved.untilMs), nowMs + this.longest(slot.priority));
+    }
+  }
+
+  /**
+   * What an earlier process had told of and had open. Events of it that this one does not know of are counted; an alert
+   * that it does not know at all is taken up where its kind has room, as one that was stored, and else ends.
+   */
+  recall(told: readonly ToldAlert[]): void {
+    const open = [...this.slots.flatMap((slot) => slot.alert ?? []), ...this.orphans];
+    const knownOf = ({ id }: ToldAlert) => open.find(({ fields }) => fields.id === id);
+    const news = told.filter((one) => one.sequence > (knownOf(one)?.sequence ?? 0));
+    // What was stored later than that was told before the kill; the rest of what is not in it had been told to be over.
+    const untilMs = Math.max(...news.map(({ raisedMs }) => raisedMs));
+    for (const slot of this.slots) {
+      const { alert } = slot;
+      if (!alert?.isQuiet) continue;
+      alert.isQuiet = false;
+      const isOver = alert.fields.raisedMs <= untilMs && !told.some(({ id }) => id === alert.fields.id);
+      if (isOver) this.close(slot, 'restarted');
+    }
+    for (const one of told) {
+      const known = knownOf(one);
+      if (known) {
+        known.catchUp(one);
+        continue;
+      }
+      const alert = recallAlert(one, this.options.sensor, this.options.view.nowMs);
+      const slot = this.byKind.get(one.kind);
+      if (slot && !slot.alert && !one.isPast && slot.snoozedUntilMs <= this.options.view.nowMs) {
+        beginUpdates(this.options, alert);
+        slot.alert = alert;
+        slot.standing = true;
+      } else this.emitEnd(alert, slot ? 'restarted' : 'disabled', {});
     }
   }
 
@@ -202,7 +219,7 @@ export class Lifecycle {
     switch (state) {
       case 'present':
         slot.standing = true;
-        if (slot.alert) this.speakAgain(slot, slot.alert);
+        if (slot.alert) speakAgain(this.options, slot.alert, rule, slot.priority);
         else if (slot.snoozedUntilMs <= nowMs) this.raiseUnlessHeld(slot);
         if (slot.alert) slot.alert.seenMs = nowMs;
         break;
@@ -262,67 +279,12 @@ export class Lifecycle {
       onsetMs,
       raisedMs: nowMs,
       values: finding.values,
-      evidence: rule.needs !== 'nothing' ? this.evidence(onsetMs) : {},
+      evidence: rule.needs !== 'nothing' ? gatherEvidence(this.options, onsetMs) : {},
       model: this.model(rule.kind, finding),
     });
-    alert.updateIntervalMs = settings.updates.firstAfterMs;
-    alert.nextUpdateMs = nowMs + alert.updateIntervalMs;
-    alert.remindIntervalMs = settings.reminders.firstAfterMs;
+    beginUpdates(this.options, alert);
     slot.alert = alert;
     this.options.emit(alert.next('new', finding.values, alert.fields.evidence, null));
-  }
-
-  /** An open alert whose condition stands: has it something new to say, or has nobody looked for too long? */
-  private speakAgain(slot: Slot, alert: OpenAlert): void {
-    const { rule } = slot;
-    if (alert.acknowledgedUntilMs === null && this.escalates(slot, alert)) {
-      const from = alert.priority;
-      alert.priority = from === 'low' ? 'medium' : 'high';
-      this.emitUpdate(alert, { ...rule.finding(this.options.view).values, escalatedFrom: from });
-      return;
-    }
-    const told = alert.sequence;
-    this.maybeUpdate(alert, rule);
-    if (alert.sequence === told && this.isDueToRemind(alert)) {
-      alert.remindIntervalMs = Math.min(this.options.settings.reminders.longestMs, 2 * alert.remindIntervalMs);
-      alert.reminders++;
-      this.emitUpdate(alert, { ...rule.finding(this.options.view).values, reminder: alert.reminders });
-    }
-  }
-
-  /** Once: what has risen already, also in an earlier process, stays where it is. */
-  private escalates({ rule, priority }: Slot, alert: OpenAlert): boolean {
-    if (alert.priority !== priority || priority === 'high') return false;
-    const { escalateAfterMs } = this.options.settings[rule.kind as RuleKind];
-    return escalateAfterMs > 0 && this.options.view.nowMs - alert.fields.raisedMs >= escalateAfterMs;
-  }
-
-  private isDueToRemind(alert: OpenAlert): boolean {
-    if (alert.acknowledgedUntilMs !== null || alert.remindIntervalMs <= 0) return false;
-    return this.options.view.nowMs - alert.toldMs >= alert.remindIntervalMs;
-  }
-
-  private maybeUpdate(alert: OpenAlert, rule: Rule): void {
-    const { view } = this.options;
-    if (view.nowMs < alert.nextUpdateMs) return;
-    if (alert.acknowledgedUntilMs !== null) {
-      if (view.nowMs < alert.acknowledgedUntilMs) return;
-      // The silence somebody asked for is over and the condition still stands: that is worth saying by itself.
-      alert.acknowledgedUntilMs = null;
-      this.emitUpdate(alert, { ...rule.finding(view).values, acknowledged: false });
-      return;
-    }
-    const { values } = rule.finding(view);
-    if (this.isMaterial(alert.values, values)) this.emitUpdate(alert, values);
-  }
-
-  private emitUpdate(alert: OpenAlert, values: AlertValues): void {
-    const { settings, view } = this.options;
-    alert.updateIntervalMs = Math.min(settings.updates.longestMs, 2 * alert.updateIntervalMs);
-    alert.nextUpdateMs = view.nowMs + alert.updateIntervalMs;
-    alert.toldMs = view.nowMs;
-    const evidence = alert.fields.evidence.rrMs ? { rrMs: view.beats.lastRrMs(settings.evidence.rrCount) } : {};
-    this.options.emit(alert.next('update', values, evidence, null));
   }
 
   /** The condition no longer stands. */
@@ -348,48 +310,10 @@ export class Lifecycle {
     this.options.emit(alert.next('end', values, {}, endedMs));
   }
 
-  private evidence(onsetMs: StreamMs): Evidence {
-    const { view, settings, capture } = this.options;
-    const { rrCount, signalMs } = settings.evidence;
-    const fromMs = Math.max(onsetMs - LEAD_IN_MS, view.nowMs - signalMs);
-    const signal = signalMs > 0 ? capture(fromMs, view.nowMs) : undefined;
-    const rrMs = view.beats.lastRrMs(rrCount);
-    const sensors = this.options.peers ? this.words(this.options.peers) : [];
-    return {
-      ...(rrMs.length > 0 ? { rrMs } : {}),
-      ...(signal ? { signal } : {}),
-      ...(sensors.length > 1 ? { sensors } : {}),
-    };
-  }
-
-  /** What the sensors of this person show, this one first. */
-  private words(peers: Peers): SensorWord[] {
-    const { sensor, view } = this.options;
-    const own = {
-      sensor,
-      source: view.lastSource ?? 'rr',
-      rateBpm: view.rateBpm(OWN_RATE_INTERVALS, OWN_RATE_FRESH_MS),
-    };
-    return [own, ...peers.witnesses()].map(({ sensor: name, source, rateBpm }) => ({
-      sensor: name,
-      source,
-      rateBpm: Number.isNaN(rateBpm) ? null : round1(rateBpm),
-    }));
-  }
-
   private model(kind: AlertKind, finding: Finding): ModelRef | null {
     if (finding.score === undefined) return null;
     const info = this.options.modelInfo(kind, finding.slot);
     return info ? { ...info, score: finding.score } : null;
-  }
-
-  private isMaterial(before: AlertValues, after: AlertValues): boolean {
-    return Object.entries(after).some(([key, value]) => {
-      const old = before[key];
-      if (typeof value !== 'number' || typeof old !== 'number') return value !== old;
-      const change = Math.abs(value - old);
-      return change > 0 && change >= this.options.settings.updates.minChange * Math.abs(old);
-    });
   }
 
   /** A condition that comes and goes must stay away longer each time before its alert ends. */

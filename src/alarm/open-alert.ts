@@ -5,6 +5,7 @@ import {
   type AlertValues,
   type Evidence,
   HEALTH_KINDS,
+  type ListedAlert,
   type ModelRef,
 } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
@@ -22,6 +23,14 @@ export interface OpenAlertFields {
   readonly values: AlertValues;
   readonly evidence: Evidence;
   readonly model: ModelRef | null;
+}
+
+/** An open alert as an earlier process told of it; times are this process's stream times. */
+export interface ToldAlert extends Omit<ListedAlert, 'onsetAtMs' | 'raisedAtMs'> {
+  readonly onsetMs: StreamMs;
+  readonly raisedMs: StreamMs;
+  /** Later ones of its kind wait to be told: if it is not known here, it is over. */
+  readonly isPast?: boolean;
 }
 
 /** An alert that is open, as its last event said it. */
@@ -47,6 +56,11 @@ export class OpenAlert {
   toldMs: StreamMs;
   /** Until when its condition was last seen. */
   seenMs: StreamMs;
+  /**
+   * Of an earlier process, and what that one told last is not known yet: it says nothing but its end, which may be told
+   * twice without harm.
+   */
+  isQuiet = false;
 
   constructor(readonly fields: OpenAlertFields) {
     this.values = fields.values;
@@ -60,6 +74,14 @@ export class OpenAlert {
     this.sequence++;
     this.values = values;
     return this.change(event, values, evidence, endedMs);
+  }
+
+  /** More of it was told than we know of: its next event goes on from there. */
+  catchUp({ sequence, priority, values }: ToldAlert): void {
+    if (sequence <= this.sequence) return;
+    this.sequence = sequence;
+    this.priority = priority;
+    this.values = values;
   }
 
   /** The alert as it stands, as its last event said it. */
@@ -147,5 +169,16 @@ export function restoreAlert(
   // When it last spoke is not known any more: the wait begins anew.
   alert.toldMs = nowMs;
   alert.seenMs = raisedMs;
+  return alert;
+}
+
+/** An alert that an earlier process told of and did not store; its times are brought to onset <= raised <= now as well. */
+export function recallAlert(told: ToldAlert, sensor: string, nowMs: StreamMs): OpenAlert {
+  const { id, kind, priority, sequence, values } = told;
+  const raisedMs = Math.min(told.raisedMs, nowMs);
+  const onsetMs = Math.min(told.onsetMs, raisedMs);
+  const alert = new OpenAlert({ id, kind, priority, sensor, onsetMs, raisedMs, values, evidence: {}, model: null });
+  alert.sequence = sequence;
+  alert.toldMs = nowMs;
   return alert;
 }

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
-import { AlarmEngine } from '../alarm/engine.js';
+import { AlarmEngine, type EndReason } from '../alarm/engine.js';
 import { alarmPrefix, alarmWrites, readAlarms } from '../alarm/store.js';
 import type { AlarmSettings } from '../config/alarms.js';
 import type { Delivery } from '../delivery/publisher.js';
-import { type AlertChange, type Announcement, TEST_KIND } from '../domain/alert.js';
+import { type AlertChange, type Announcement, type ListedAlert, TEST_KIND } from '../domain/alert.js';
 import type { Clock, StreamMs } from '../domain/clock.js';
 import type { KeyValueStore } from '../domain/store.js';
 import type { Metrics } from '../watch/metrics.js';
@@ -50,11 +50,11 @@ export class AlarmDesk {
     const { sensor, kind, event, id, priority } = change;
     // Alert, alarm state and history in one batch: after a crash there is all or nothing of it. They are made once the
     // alert is on its way: nobody waits for our books.
-    delivery.alert(change, { arrivedAtMs }, () => {
+    const first = change.values.endReason === ('restarted' satisfies EndReason);
+    delivery.alert(change, { arrivedAtMs, active: alarms.active(), first }, () => {
       this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
       return [...this.writes(sensor, alarms), ...this.history.takeWrites()];
     });
-    delivery.alarms(sensor, alarms.active());
     metrics.alerts.inc({ sensor, kind, event });
     log.info({ sensor, kind, event, id, priority }, `alert ${event}: ${kind}`);
     for (const observer of this.observers) observer(change);
@@ -115,10 +115,44 @@ export class AlarmDesk {
     const { snapshot, damaged } = readAlarms(entries);
     if (damaged.length > 0) log.warn({ sensor, damaged }, 'stored alarms that make no sense were left out');
     const offsetMs = this.wallOffsetMs();
-    alarms.restore(snapshot, (wallMs) => wallMs - offsetMs, clock.monotonicMs());
-    delivery.alarms(sensor, alarms.active());
+    alarms.restore(snapshot, (wallMs) => wallMs - offsetMs, clock.monotonicMs(), delivery.readsBack);
+    // Not before the list at the broker has been read: it may know more than the disk.
+    if (!delivery.readsBack) delivery.alarms(sensor, alarms.active());
     for (const change of alarms.active()) this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
     this.showAcknowledged(alarms);
+  }
+
+  /**
+   * What an earlier run had told of this sensor and had open, as the broker has it; empty where it has no list. Where that
+   * run was killed before its disk had an alert, only the broker knows of it: it goes on from there under its own id.
+   */
+  recall(sensor: string, alarms: AlarmEngine, listed: readonly ListedAlert[]): void {
+    const { log, clock, delivery } = this.options;
+    const offsetMs = this.wallOffsetMs();
+    const told = listed
+      .filter(({ id }) => !this.history.hasEnded(id))
+      .map(({ onsetAtMs, raisedAtMs, ...rest }) => ({
+        ...rest,
+        onsetMs: onsetAtMs - offsetMs,
+        raisedMs: raisedAtMs - offsetMs,
+        isPast: delivery.isWaitingToTell(sensor, rest.kind),
+      }));
+    const known = new Map(alarms.active().map(({ id, sequence }) => [id, sequence]));
+    const news = told.filter(({ id, sequence }) => sequence > (known.get(id) ?? 0));
+    alarms.recall(clock.monotonicMs(), told);
+    if (news.length > 0) {
+      log.warn(
+        { sensor, alerts: news.map(({ id, kind, sequence }) => ({ id, kind, sequence })) },
+        'the broker knows more of our open alerts than the disk: an earlier run was killed while it told of them',
+      );
+      for (const change of alarms.active()) {
+        if (news.some(({ id }) => id === change.id)) {
+          this.options.onShown(this.history.add(change, (tMs) => this.toWallMs(tMs)));
+        }
+      }
+      delivery.persist([...this.writes(sensor, alarms), ...this.history.takeWrites()]);
+    }
+    delivery.alarms(sensor, alarms.active());
   }
 
   /** A sensor that is no longer configured cannot end its own alerts, and no alert may stay open for ever. */

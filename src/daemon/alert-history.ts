@@ -142,6 +142,11 @@ export class AlertHistory {
     return shown;
   }
 
+  /** Whether an alert is remembered, and over. */
+  hasEnded(id: string): boolean {
+    return (this.alerts.get(id)?.shown.endedAt ?? null) !== null;
+  }
+
   /** What has changed since the last call, for the store. */
   takeWrites(): StoreWrite[] {
     const { writes } = this;

@@ -1,14 +1,9 @@
-import type { Logger } from 'pino';
 import type { AlarmEngine } from '../alarm/engine.js';
 import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
-import { Delivery, type DeliveryOptions } from '../delivery/publisher.js';
+import { Delivery } from '../delivery/publisher.js';
 import type { AlertChange } from '../domain/alert.js';
-import type { Clock, StreamMs, Timers } from '../domain/clock.js';
-import type { Format } from '../domain/reading.js';
-import type { StageRecorder } from '../domain/stage.js';
-import type { Link } from '../sensor/links/link.js';
-import { WebServer } from '../watch/http.js';
+import type { StreamMs } from '../domain/clock.js';
 import { LatencyBook, ROTATE_MS } from '../watch/latency.js';
 import { Machine, type MachineFigures } from '../watch/machine.js';
 import { Metrics } from '../watch/metrics.js';
@@ -21,35 +16,17 @@ import type { FlightShelf } from './flight/shelf.js';
 import { type HealthInputs, healthOf, type Readiness, readiness } from './health.js';
 import { Heartbeats } from './heartbeats.js';
 import type { DurableStore } from './level-store.js';
+import { LivePage } from './live-page.js';
 import { type MeasuredStore, measuredStore } from './measured-store.js';
 import { aboutOf, modelHealthOf } from './model-report.js';
 import type { ModelRefresh, Models } from './models.js';
+import type { Outside } from './outside.js';
 import { Persons } from './persons.js';
 import { Station } from './station.js';
 import { webView } from './web-view.js';
 
-/** The outside world, passed in; `run`, the demo and tests bring their own. */
-export interface Outside {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: () => number;
-  readonly newId: () => string;
-  readonly log: Logger;
-  readonly env: NodeJS.ProcessEnv;
-  readonly version: string;
-  readonly openLink: (settings: SensorSettings, format: Format) => Link;
-  readonly openStore: (dir: string) => Promise<DurableStore>;
-  readonly createModels: (config: Config, stages: StageRecorder, onState: () => void) => Promise<Models>;
-  /** Token of the web server, already read from its file. */
-  readonly httpToken: string | null;
-  readonly connect?: DeliveryOptions['connect'];
-  /** Where the stretches that alerts freeze are kept; left out: nothing is recorded. */
-  readonly openFlights?: (config: Config) => FlightShelf;
-}
-
-/** Rounds of the alarm rules, of the live trace, of a look at ourselves, of health. */
+/** Rounds of the alarm rules, of a look at ourselves, of health. */
 const TICK_MS = 100;
-const TRACE_MS = 40;
 const LOOK_MS = 1000;
 /** A sensor's vitals go out in one of so many rounds: once a second. */
 const VITALS_ROUNDS = 10;
@@ -77,10 +54,8 @@ export class Daemon {
   private delivery!: Delivery;
   private desk!: AlarmDesk;
   private flights: FlightShelf | null = null;
-  private web: WebServer | null = null;
-  private url: string | null = null;
+  private readonly page: LivePage;
   private cancels: (() => void)[] = [];
-  private cancelTrace = () => {};
   private startedAtMs = 0;
   /** Everything is built: what changes may be told. */
   private started = false;
@@ -96,12 +71,14 @@ export class Daemon {
     );
     this.watchdog = new Watchdog(outside.clock);
     this.systemd = new SystemdNotifier(outside.env);
+    const { timers, httpToken } = outside;
+    this.page = new LivePage({ http: config.http, token: httpToken, timers, stations: this.stations });
     this.figures = this.machine.read();
   }
 
   /** Where the dashboard is; null where it is off. */
   get dashboardUrl(): string | null {
-    return this.url;
+    return this.page.url;
   }
 
   /** Starts everything. Never fails because a sensor or the broker is missing. */
@@ -145,6 +122,9 @@ export class Daemon {
         log.info({ up, reason }, up ? 'broker connected' : 'broker away');
         this.publishHealth();
       },
+      onListed: (lists) => {
+        for (const { name, alarms } of this.stations.values()) this.desk.recall(name, alarms, lists.get(name) ?? []);
+      },
     });
     this.delivery.onCommand((verb, args) => carryOut(verb, args, this));
     this.desk = new AlarmDesk({
@@ -155,12 +135,12 @@ export class Daemon {
       metrics: this.metrics,
       newId: outside.newId,
       history: { maxAlerts: config.alertHistory.maxAlerts, maxBytes: config.alertHistory.maxMb * 1e6 },
-      onShown: (alert) => this.web?.events.emit('alert', alert),
+      onShown: (alert) => this.page.show('alert', alert),
     });
     await this.desk.loadHistory();
     for (const settings of config.sensors) await this.addStation(settings);
     await this.desk.endAlertsOfFormer(new Set(this.stations.keys()), config.alarms);
-    await this.startWeb();
+    await this.page.start(this.webView());
     await this.delivery.start();
     for (const station of this.stations.values()) station.runtime.start();
     this.started = true;
@@ -175,7 +155,7 @@ export class Daemon {
     if (roundEveryMs) this.every(roundEveryMs, () => this.systemd.round(this.watchdog.verdict(), this.nowMs()));
     this.systemd.ready();
     log.info(
-      { sensors: this.stations.size, dashboard: this.url, ms: Math.round(clock.monotonicMs() - this.startedAtMs) },
+      { sensors: this.stations.size, dashboard: this.page.url, ms: Math.round(clock.monotonicMs() - this.startedAtMs) },
       'running',
     );
   }
@@ -183,12 +163,13 @@ export class Daemon {
   /** @param how `restarting`: another daemon follows in this process, so systemd must not hear that the service ends */
   async stop(how?: { readonly restarting: boolean }): Promise<void> {
     if (!how?.restarting) this.systemd.stopping();
-    for (const cancel of [...this.cancels.splice(0), this.cancelTrace]) cancel();
+    for (const cancel of this.cancels.splice(0)) cancel();
+    this.page.stop();
     await Promise.all([...this.stations.values()].map((station) => station.runtime.stop()));
     await this.models.stop();
     await this.keepBaselines();
     await this.delivery.stop();
-    await this.web?.close();
+    await this.page.close();
     await this.flights?.settled();
     await this.store.close();
     this.machine.stop();
@@ -251,7 +232,7 @@ export class Daemon {
       models: this.models,
       stages: this.latency.of(settings.name),
       metrics: this.metrics,
-      events: () => this.web?.events ?? null,
+      events: () => this.page.events,
       persons: this.persons,
       onAlert: (change, { alarms, runtime }) => this.desk.take(change, alarms, runtime.current?.causeMs ?? null),
       onOnline: (sensor, online) => this.online(sensor, online),
@@ -310,19 +291,12 @@ export class Daemon {
     });
   }
 
-  /** Runs while somebody looks: 25 wake-ups a second are half of what an idle daemon costs. */
-  private showTraces(): void {
-    if (!this.web || this.web.events.size === 0) return;
-    for (const station of this.stations.values()) station.showTrace();
-    this.cancelTrace = this.outside.timers.after(TRACE_MS, () => this.showTraces());
-  }
-
   private showVitals({ name, person, vitals, runtime }: Station): void {
     const worn = this.persons.vitals(person);
     const now = { ...vitals.take(runtime.current), ...(worn ? { person: worn } : {}) };
     const { quality, ...rest } = now;
     if (runtime.isOnline) this.delivery.vitals(name, { ...rest, quality: quality.state });
-    this.web?.events.emit('vitals', { sensor: name, online: runtime.isOnline, ...now });
+    this.page.show('vitals', { sensor: name, online: runtime.isOnline, ...now });
     this.metrics.heartRate.set({ sensor: name }, now.hrBpm ?? Number.NaN);
     this.metrics.signalGood.set({ sensor: name }, quality.state === 'good' ? 1 : 0);
     if (now.contact !== null) this.metrics.contact.set({ sensor: name }, now.contact ? 1 : 0);
@@ -346,8 +320,7 @@ export class Daemon {
 
   /** Health sums up a minute of histograms of each stage: only for somebody who looks. */
   private showHealth(inputs: HealthInputs): void {
-    const { web } = this;
-    if (web && web.events.size > 0) web.events.emit('health', healthOf(inputs));
+    if (this.page.isWatched) this.page.show('health', healthOf(inputs));
   }
 
   /** For `systemctl status`: what a person asks first. Without figures that change each second. */
@@ -367,7 +340,7 @@ export class Daemon {
 
   private rotateLatency(): void {
     this.latency.rotate(this.outside.clock.wallMs());
-    this.web?.events.emit('latency', { point: this.latency.history.last, inference: this.latency.bins('inference') });
+    this.page.show('latency', { point: this.latency.history.last, inference: this.latency.bins('inference') });
   }
 
   private online(sensor: string, online: boolean): void {
@@ -375,40 +348,26 @@ export class Daemon {
     this.delivery.sensorAvailability(sensor, online);
   }
 
-  // --- web ---
-
-  private async startWeb(): Promise<void> {
-    const { http, node } = this.config;
-    if (!http.enabled) return;
-    const web = new WebServer({
-      host: http.host,
-      port: http.port,
-      token: this.outside.httpToken,
-      view: webView({
-        node,
-        version: this.outside.version,
-        inference: this.config.inference,
-        clock: this.outside.clock,
-        stations: this.stations,
-        desk: this.desk,
-        store: this.store,
-        flights: this.flights,
-        models: this.models,
-        metrics: this.metrics,
-        latency: this.latency,
-        watchdog: this.watchdog,
-        events: () => this.web?.events ?? null,
-        healthInputs: () => this.healthInputs(),
-        about: () => this.about(),
-        command: (verb, args) => carryOut(verb, args, this),
-      }),
+  private webView() {
+    const { config, outside, flights } = this;
+    return webView({
+      node: config.node,
+      version: outside.version,
+      inference: config.inference,
+      clock: outside.clock,
+      stations: this.stations,
+      desk: this.desk,
+      store: this.store,
+      flights,
+      models: this.models,
+      metrics: this.metrics,
+      latency: this.latency,
+      watchdog: this.watchdog,
+      events: () => this.page.events,
+      healthInputs: () => this.healthInputs(),
+      about: () => this.about(),
+      command: (verb, args) => carryOut(verb, args, this),
     });
-    this.url = await web.listen();
-    this.web = web;
-    web.events.onFirst = () => {
-      this.cancelTrace();
-      this.showTraces();
-    };
   }
 
   private healthInputs(): HealthInputs {

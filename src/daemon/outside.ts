@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config/schema.js';
 import type { SensorSettings } from '../config/sensors.js';
+import type { DeliveryOptions } from '../delivery/options.js';
 import { readNamedSync } from '../delivery/tls-files.js';
+import type { Clock, Timers } from '../domain/clock.js';
 import type { Format } from '../domain/reading.js';
+import type { StageRecorder } from '../domain/stage.js';
 import type { SpawnHost } from '../inference/host/spawn.js';
 import { serialSettings } from '../sensor/formats/registry.js';
 import type { Link } from '../sensor/links/link.js';
@@ -13,11 +16,30 @@ import { RecordingLink } from '../sensor/links/recording.js';
 import { SerialLink } from '../sensor/links/serial.js';
 import { TcpLink } from '../sensor/links/tcp.js';
 import { WebServerError } from '../watch/http.js';
-import type { Outside } from './daemon.js';
 import { FlightShelf } from './flight/shelf.js';
-import { createModels } from './models.js';
+import type { DurableStore } from './level-store.js';
+import { createModels, type Models } from './models.js';
 import { openStateStore } from './state-folder.js';
 import { systemClock, systemTimers } from './system-clock.js';
+
+/** The outside world, passed in; `run`, the demo and tests bring their own. */
+export interface Outside {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly env: NodeJS.ProcessEnv;
+  readonly version: string;
+  readonly openLink: (settings: SensorSettings, format: Format) => Link;
+  readonly openStore: (dir: string) => Promise<DurableStore>;
+  readonly createModels: (config: Config, stages: StageRecorder, onState: () => void) => Promise<Models>;
+  /** Token of the web server, already read from its file. */
+  readonly httpToken: string | null;
+  readonly connect?: DeliveryOptions['connect'];
+  /** Where the stretches that alerts freeze are kept; left out: nothing is recorded. */
+  readonly openFlights?: (config: Config) => FlightShelf;
+}
 
 /** The link a sensor's settings name, with the format's port settings where they name none. */
 export function openLink({ link, options }: SensorSettings, format: Format): Link {

@@ -10,7 +10,7 @@ import {
 } from './payloads.js';
 
 /** Version of the contract: raised in the middle when something is added, in front when something ever were to break. */
-const CONTRACT_VERSION = '1.1.0';
+const CONTRACT_VERSION = '1.2.0';
 /** Binding versions of AsyncAPI's MQTT and HTTP bindings. */
 const MQTT = '0.2.0';
 const HTTP = '0.3.0';

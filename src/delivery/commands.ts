@@ -2,6 +2,7 @@ import type { IPublishPacket } from 'mqtt';
 import type { Clock } from '../domain/clock.js';
 import type { DeliveryLog } from './log.js';
 import type { CommandAnswer } from './payloads.js';
+import { TokenBucket } from './token-bucket.js';
 
 /** Carries out a verb. What it returns (or resolves to) is the answer's `result`; what it throws is its `error`. */
 export type CommandHandler = (verb: string, args: Readonly<Record<string, unknown>>) => unknown;
@@ -46,8 +47,7 @@ interface Asked {
  */
 export class Commands {
   private handler: CommandHandler | null = null;
-  private tokens = BURST;
-  private tokensAtMs: number;
+  private readonly tokens: TokenBucket;
   private busyAnswerAtMs = Number.NEGATIVE_INFINITY;
   private running = 0;
   private received = 0;
@@ -56,7 +56,7 @@ export class Commands {
   private dropped = 0;
 
   constructor(private readonly options: CommandOptions) {
-    this.tokensAtMs = options.clock.monotonicMs();
+    this.tokens = new TokenBucket(options.clock, PER_SECOND, BURST);
   }
 
   onCommand(handler: CommandHandler): void {
@@ -67,9 +67,7 @@ export class Commands {
   take(verb: string, payload: Buffer, packet: IPublishPacket): void {
     this.received++;
     const now = this.options.clock.monotonicMs();
-    this.tokens = Math.min(BURST, this.tokens + ((now - this.tokensAtMs) / 1000) * PER_SECOND);
-    this.tokensAtMs = now;
-    if (this.tokens < 1 || this.running >= AT_ONCE) {
+    if (this.tokens.waitMs > 0 || this.running >= AT_ONCE) {
       this.dropped++;
       // Said once a second: answering each would double the flood.
       if (now - this.busyAnswerAtMs >= 1000) {
@@ -79,7 +77,7 @@ export class Commands {
       }
       return;
     }
-    this.tokens -= 1;
+    this.tokens.take();
     if (packet.retain) {
       // A retained command would be carried out again at each reconnect.
       this.fail({ verb, packet, requestId: undefined }, 'a command must not be retained');

@@ -9,6 +9,8 @@ import type { MqttSettings } from '../config/mqtt.js';
 import type { Clock, Timers } from '../domain/clock.js';
 import { Brokers } from './brokers.js';
 import { ConnectionWatch } from './connection-watch.js';
+import { sayGoodbye } from './goodbye.js';
+import { InFlight, type PublishOutcome } from './in-flight.js';
 import type { DeliveryLog } from './log.js';
 import { describeMqttError, describeReasonCode } from './mqtt-errors.js';
 import { clientOptions } from './mqtt-options.js';
@@ -31,9 +33,6 @@ export interface Subscription {
   readonly topic: string;
   readonly qos: 0 | 1;
 }
-
-/** How a QoS 1 publish ended. */
-export type PublishOutcome = 'acked' | 'lost' | 'refused';
 
 export interface LinkEvents {
   /** Connected. Nothing has been published on this connection yet. */
@@ -62,10 +61,6 @@ export interface MqttLinkOptions {
 const CONGESTED_BYTES = 64 * 1024;
 /** Longest wait for a goodbye before a connection is left. */
 const LEAVE_MS = 2_000;
-interface Pending {
-  readonly sentAtMs: number;
-  readonly done: (outcome: PublishOutcome) => void;
-}
 
 /**
  * One connection to the broker, made anew for ever. Each attempt is a fresh mqtt.js client that is thrown away with its
@@ -85,13 +80,13 @@ export class MqttLink {
   private leaving = false;
   private readonly watch: ConnectionWatch;
   private backoffMs: number;
-  private pending = new Set<Pending>();
-  private slots = 0;
+  private readonly inFlight: InFlight;
   private maxPacketBytes = Number.POSITIVE_INFINITY;
   private cancelRetry: (() => void) | null = null;
-  private cancelAckTimer: (() => void) | null = null;
   private stopped = false;
   private loggedError = '';
+  /** What is to be done once the messages held together are written; null while nothing is held. */
+  private held: (() => void)[] | null = null;
   private readonly connect: ConnectMqtt;
   private readonly random: () => number;
 
@@ -101,6 +96,11 @@ export class MqttLink {
     const { settings } = options;
     this.brokers = new Brokers([settings.url, ...settings.backups], settings.protocol === '3.1.1' ? 4 : 5);
     this.backoffMs = settings.reconnectMinMs;
+    this.inFlight = new InFlight({
+      ...options,
+      ackTimeoutMs: settings.ackTimeoutMs,
+      onSilence: () => this.closed(this.generation, 'the broker does not acknowledge'),
+    });
     this.watch = new ConnectionWatch({
       ...options,
       connect: this.connect,
@@ -117,13 +117,9 @@ export class MqttLink {
     void this.attempt();
   }
 
-  /** QoS 1 messages that may be handed over now. */
-  get freeSlots(): number {
-    return this.connected && !this.leaving ? this.slots - this.pending.size : 0;
-  }
-
-  get inFlight(): number {
-    return this.pending.size;
+  /** Whether so many QoS 1 messages may be handed over now; fewer where the broker never allows so many. */
+  hasRoomFor(messages: number): boolean {
+    return this.connected && !this.leaving && this.inFlight.hasRoomFor(messages);
   }
 
   /** The socket holds so much unsent that only alerts should be added. */
@@ -163,23 +159,61 @@ export class MqttLink {
       client.publish(topic, payload, { qos, retain, properties }, ignore);
       return true;
     }
-    if (this.freeSlots <= 0) return false;
-    const entry: Pending = { sentAtMs: this.options.clock.monotonicMs(), done: done ?? ignore };
-    this.pending.add(entry);
-    client.publish(topic, payload, { qos, retain, properties }, (error) => {
-      // After the end of its connection an entry is no longer in the set and has been told.
-      if (!this.pending.delete(entry)) return;
-      if (error) {
-        this.options.log.error({ topic, reason: describeMqttError(error) }, 'the broker refused a message');
-      }
-      entry.done(error ? 'refused' : 'acked');
-      this.options.events.onRoom();
+    if (!this.hasRoomFor(1)) return false;
+    let reason = '';
+    const answered = this.inFlight.add((outcome) => {
+      if (outcome === 'refused') this.options.log.error({ topic, reason }, 'the broker refused a message');
+      done?.(outcome);
     });
-    // mqtt-packet keeps what it wrote in the stream until this turn of the event loop is over, and the turn goes on with
-    // the store, the history and the log of this very alert: those may not stand between a heart and its alert.
-    client.stream?.uncork();
-    this.armAckTimer();
+    client.publish(topic, payload, { qos, retain, properties }, (error) => {
+      if (error) reason = describeMqttError(error);
+      if (answered(error ? 'refused' : 'acked')) this.options.events.onRoom();
+    });
+    if (this.held === null) this.write();
     return true;
+  }
+
+  /** What is published from now on leaves in one write to the socket, by `flush`: the broker gets all of it or nothing. */
+  hold(): void {
+    this.held ??= [];
+  }
+
+  flush(): void {
+    const written = this.held ?? [];
+    this.held = null;
+    this.write();
+    for (const run of written) run();
+  }
+
+  /** Runs once what was published is with the socket: now, or where it is held at `flush`. */
+  whenWritten(run: () => void): void {
+    if (this.held === null) run();
+    else this.held.push(run);
+  }
+
+  /**
+   * Listens to a topic (QoS 0) on this connection alone.
+   * @param answered told whether the broker lets us; not called where the connection ends before
+   */
+  listen(topic: string, answered: (granted: boolean) => void): void {
+    const { client } = this;
+    client?.subscribe(topic, { qos: 0 }, (error) => {
+      if (client === this.client && this.connected) answered(!error);
+    });
+  }
+
+  /** Hears no more of a topic of `listen`. */
+  unlisten(topic: string): void {
+    if (this.connected) this.client?.unsubscribe(topic, ignore);
+  }
+
+  /**
+   * mqtt-packet keeps what it wrote in the stream until this turn of the event loop is over, and the turn goes on with the
+   * store, the history and the log of this very alert: those may not stand between a heart and its alert.
+   */
+  private write(): void {
+    const stream = this.client?.stream;
+    for (let corks = stream?.writableCorked ?? 0; corks > 0; corks--) stream?.uncork();
   }
 
   /** Says goodbye (`offline`, then DISCONNECT, so that the will is not sent) and stops for good. */
@@ -193,35 +227,9 @@ export class MqttLink {
     this.closed(this.generation, 'stopped');
   }
 
-  /** Says the last messages and disconnects, so that the will is not sent. */
-  private async leave(client: MqttClient, goodbye: readonly Outgoing[], timeoutMs: number): Promise<void> {
+  private leave(client: MqttClient, goodbye: readonly Outgoing[], timeoutMs: number): Promise<void> {
     this.leaving = true;
-    await new Promise<void>((resolve) => {
-      if (goodbye.length === 0) {
-        resolve();
-        return;
-      }
-      const cancel = this.options.timers.after(timeoutMs, resolve);
-      let open = goodbye.length;
-      for (const { topic, payload, qos, retain } of goodbye) {
-        client.publish(topic, payload, { qos, retain }, () => {
-          open--;
-          if (open > 0) return;
-          cancel();
-          resolve();
-        });
-      }
-    });
-    await new Promise<void>((resolve) => {
-      const cancel = this.options.timers.after(timeoutMs, () => {
-        client.end(true);
-        resolve();
-      });
-      client.end(false, () => {
-        cancel();
-        resolve();
-      });
-    });
+    return sayGoodbye(client, goodbye, this.options.timers, timeoutMs);
   }
 
   /** Leaves this connection in good order for another: back to the first broker, or with renewed certificates. */
@@ -236,11 +244,6 @@ export class MqttLink {
     this.options.events.onDown(reason);
     this.lastError = reason;
     void this.attempt();
-  }
-
-  /** Drops the connection; a new one follows. */
-  private cut(reason: string): void {
-    this.closed(this.generation, reason);
   }
 
   private async attempt(): Promise<void> {
@@ -297,7 +300,7 @@ export class MqttLink {
     this.loggedError = '';
     this.backoffMs = settings.reconnectMinMs;
     this.brokers.connected();
-    this.slots = Math.min(settings.outbox.inFlight, receiveMaximum);
+    this.inFlight.begin(Math.min(settings.outbox.inFlight, receiveMaximum));
     this.maxPacketBytes = maximumPacketSize ?? Number.POSITIVE_INFINITY;
     // mqtt.js leaves Nagle's algorithm on: while anything is unacknowledged (a line of vitals is enough), an alert would wait for the
     // broker's delayed ACK, 40 ms on Linux. WebSockets have no such method; they see to it themselves.
@@ -355,12 +358,9 @@ export class MqttLink {
     this.connected = false;
     this.leaving = false;
     this.watch.stop();
-    this.cancelAckTimer?.();
-    this.cancelAckTimer = null;
-    const lost = this.pending;
-    this.pending = new Set();
+    const tellLost = this.inFlight.end();
     client?.end(true);
-    for (const { done } of lost) done('lost');
+    tellLost();
   }
 
   /** @param wasUp a connection ended, rather than one that never came about */
@@ -385,25 +385,6 @@ export class MqttLink {
     this.cancelRetry = this.options.timers.after(delayMs, () => {
       this.cancelRetry = null;
       void this.attempt();
-    });
-  }
-
-  /** A broker that takes messages and never acknowledges them is not delivering: the connection is made anew. */
-  private armAckTimer(): void {
-    if (this.cancelAckTimer) return;
-    const { ackTimeoutMs } = this.options.settings;
-    const oldest = this.pending.values().next().value;
-    if (!oldest) return;
-    const waitMs = oldest.sentAtMs + ackTimeoutMs - this.options.clock.monotonicMs();
-    this.cancelAckTimer = this.options.timers.after(Math.max(1, waitMs), () => {
-      this.cancelAckTimer = null;
-      const still = this.pending.values().next().value;
-      if (!still) return;
-      if (this.options.clock.monotonicMs() - still.sentAtMs >= ackTimeoutMs) {
-        this.cut('the broker does not acknowledge');
-      } else {
-        this.armAckTimer();
-      }
     });
   }
 }

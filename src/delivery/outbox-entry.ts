@@ -16,6 +16,10 @@ export interface OutboxMessage {
   readonly body: string;
   /** Monotonic time at which the bytes that caused it arrived; null where no bytes did. */
   readonly arrivedAtMs: number | null;
+  /** No alarm, so it goes once it is on the disk; left out: it goes at once. */
+  readonly afterDisk?: boolean;
+  /** Goes before all that waits of its sensor: it is about what was sent before that. */
+  readonly first?: boolean;
 }
 
 /** A message with its place in the outbox. */
@@ -27,6 +31,10 @@ export interface Entry extends OutboxMessage {
   readonly addedAtMs: number;
   replayed: boolean;
   losses: number;
+  /** The disk has not answered yet, and it may wait for that. */
+  awaitsDisk: boolean;
+  /** To be called once, when it was handed over or the disk has answered, whichever comes first; null: it was. */
+  onKept: (() => void) | null;
 }
 
 /** The stored form of an entry. */
@@ -44,8 +52,8 @@ export function parseEntry(key: string, text: string): Entry | null {
     if (typeof sensor !== 'string' || typeof topic !== 'string' || typeof body !== 'string') return null;
     const bytes = body.length + topic.length + 64;
     // Monotonic times of an earlier run mean nothing now.
-    const arrivedAtMs = null;
-    return { seq, sensor, topic, class: 'alert', body, arrivedAtMs, key, bytes, addedAtMs, replayed: true, losses: 0 };
+    const message = { sensor, topic, class: 'alert', body, arrivedAtMs: null } as const;
+    return { ...message, seq, key, bytes, addedAtMs, replayed: true, losses: 0, awaitsDisk: false, onKept: null };
   } catch {
     return null;
   }

@@ -2,15 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Clock, Timers } from '../domain/clock.js';
 import type { KeyValueStore, StoreWrite } from '../domain/store.js';
 import type { DeliveryLog } from './log.js';
-import {
-  type Entry,
-  formatEntry,
-  OUTBOX_PREFIX,
-  type OutboxClass,
-  type OutboxMessage,
-  parseEntry,
-} from './outbox-entry.js';
+import { OutboxBounds } from './outbox-bounds.js';
+import { type Entry, formatEntry, OUTBOX_PREFIX, type OutboxMessage, parseEntry } from './outbox-entry.js';
+import { SensorQueue } from './sensor-queue.js';
 import type { StoreQueue } from './store-queue.js';
+import { TokenBucket } from './token-bucket.js';
 
 /** How a message that was handed over ended. `refused`: the broker said no; `undeliverable`: it can never be sent. */
 export type SendOutcome = 'acked' | 'lost' | 'refused' | 'undeliverable';
@@ -69,30 +65,18 @@ export interface OutboxOptions {
   readonly onFull?: (state: { full: boolean; shedAlerts: number }) => void;
 }
 
-interface SensorQueue {
-  /** Waiting entries, oldest first. */
-  readonly waiting: Entry[];
-  /** How many of `waiting` are fresh: added while the link was up. */
-  fresh: number;
-  /** After a refusal: nothing goes out for this sensor until then (monotonic). */
-  holdUntilMs: number;
-  /** Refusals in a row. */
-  refusals: number;
-}
-
-/** Telemetry may fill at most this share, so that it never costs an alert its place. */
-const TELEMETRY_SHARE = 0.5;
-/** `full` ends when the load falls below this share: no flapping at the bound. */
-const ROOM_SHARE = 0.8;
-/** A refusal holds a sensor's messages for so long, twice as long each time in a row: an access rule does not change in seconds. */
-const REFUSAL_HOLD_MS = { first: 5_000, longest: 60_000 } as const;
 const REPLAY_BURST = 10;
+/** Places left free before those of a run, for what goes before all that waits. */
+const FIRST_PLACES = 1_000;
 const AGE_SWEEP_MS = 60_000;
 
 /**
  * Alerts on their way to the broker. An alert is handed to the socket and to the disk at the same time; it is forgotten
- * only when the broker has acknowledged it, so that at any moment either the broker has it or the disk has it (or the
- * process lived less than one fsync after raising it). Order is kept per sensor; nothing waits for another sensor.
+ * only when the broker has acknowledged it, so that at any moment either the broker has it or the disk has it. Order is
+ * kept per sensor; nothing waits for another sensor.
+ *
+ * Only what is an alarm goes ahead of its disk. The rest (`afterDisk`) waits for the disk's answer, some milliseconds, so
+ * that a process that is killed never forgets having told it; of the alarms themselves the broker reminds it (see read-back.ts).
  *
  * Fresh alerts go at once. What waited (broker away, earlier run, broken connection) goes again marked `replayed`,
  * oldest first at `replayPerSecond`; only where a fresh alert of the same sensor waits behind it, it goes as fast as the
@@ -105,20 +89,17 @@ export class Outbox {
   private readonly inFlight = new Set<Entry>();
   /** Makes keys of this run differ from any left by an earlier one, even where those cannot be read. */
   private readonly run = randomBytes(3).toString('hex');
-  private early: Array<{ message: OutboxMessage; extra: readonly StoreWrite[] }> | null = [];
+  private early: Array<{ message: OutboxMessage; extra: readonly StoreWrite[]; onKept: (() => void) | null }> | null =
+    [];
   private linkUp = false;
   private seq = 0;
-  private bytes = 0;
-  private telemetryBytes = 0;
-  private entries = 0;
+  /** Of the last that was put before all others; 0: no place is left. */
+  private firstSeq = 0;
+  private readonly bounds: OutboxBounds;
+  private readonly replayTokens: TokenBucket;
   private odometerBaseMs: number;
-  private tokens = REPLAY_BURST;
-  private tokensAtMs: number;
   private cancelWake: (() => void) | null = null;
   private cancelSweep: (() => void) | null = null;
-  private full = false;
-  private shedAlerts = 0;
-  private shedTelemetry = 0;
   private refused = 0;
   private undeliverable = 0;
   private replayed = 0;
@@ -128,13 +109,22 @@ export class Outbox {
   constructor(private readonly options: OutboxOptions) {
     this.queue = options.queue;
     this.prefix = options.prefix ?? OUTBOX_PREFIX;
-    this.tokensAtMs = options.clock.monotonicMs();
-    this.odometerBaseMs = -this.tokensAtMs;
+    const { clock, settings, log, onFull } = options;
+    this.odometerBaseMs = -clock.monotonicMs();
+    this.replayTokens = new TokenBucket(clock, settings.replayPerSecond, REPLAY_BURST);
+    this.bounds = new OutboxBounds({
+      ...settings,
+      queues: this.sensors,
+      log,
+      onShed: (entry) => this.unstore(entry),
+      onFull,
+    });
   }
 
   /** Takes up what an earlier run left. Messages added before this has finished are kept behind it, in order. */
   async load(): Promise<void> {
     let oldestRunMs = 0;
+    let lowestSeq = Number.POSITIVE_INFINITY;
     try {
       for await (const [key, value] of this.options.store.scan(this.prefix)) {
         const entry = parseEntry(key, value);
@@ -144,6 +134,7 @@ export class Outbox {
           continue;
         }
         this.seq = Math.max(this.seq, entry.seq);
+        lowestSeq = Math.min(lowestSeq, entry.seq);
         oldestRunMs = Math.max(oldestRunMs, entry.addedAtMs);
         this.restored++;
         this.enqueue(entry);
@@ -158,9 +149,11 @@ export class Outbox {
       this.options.log.info({ entries: this.restored }, 'alerts of an earlier run are sent again');
     }
     this.odometerBaseMs = oldestRunMs - this.options.clock.monotonicMs();
+    this.seq += FIRST_PLACES;
+    this.firstSeq = Math.min(lowestSeq, this.seq + 1);
     const early = this.early ?? [];
     this.early = null;
-    for (const { message, extra } of early) this.add(message, extra);
+    for (const { message, extra, onKept } of early) this.add(message, extra, onKept);
     this.enforceBounds();
     this.armSweep();
   }
@@ -168,32 +161,50 @@ export class Outbox {
   /**
    * Sends a message and stores it, at the same time. `extraWrites` go into the same atomic batch, so that what the
    * daemon remembers of an alarm and what it tells of it can never come apart.
+   * @param onKept called once, when it was handed over or the disk has answered, whichever comes first: from then on the
+   *   message is known of beyond this process
    */
-  add(message: OutboxMessage, extraWrites: MoreWrites = []): void {
+  add(message: OutboxMessage, extraWrites: MoreWrites = [], onKept: (() => void) | null = null): void {
     if (this.early) {
-      this.early.push({ message, extra: writesOf(extraWrites) });
+      this.early.push({ message, extra: writesOf(extraWrites), onKept });
       return;
     }
-    const own = this.take(message);
-    const writes = [...writesOf(extraWrites), ...own];
-    if (writes.length > 0) this.queue.write(writes);
+    const entry = this.take(message, onKept);
+    const writes = [...writesOf(extraWrites), ...storedForm(entry)];
+    const waits = entry.awaitsDisk || entry.onKept !== null;
+    if (writes.length > 0) this.queue.write(writes, waits ? () => this.diskAnswered(entry) : undefined);
     this.enforceBounds();
+  }
+
+  /** Something was sent and is not acknowledged, or will be sent as soon as the disk has answered. */
+  get isBusy(): boolean {
+    return this.inFlight.size > 0 || [...this.sensors.values()].some((sensor) => !sensor.isReady);
+  }
+
+  /** Something of this sensor waits for the disk before it is sent. */
+  awaitsDisk(sensor: string): boolean {
+    return this.sensors.get(sensor)?.isReady === false;
+  }
+
+  /** Whether something of this sensor waits whose body has this text in it. */
+  holds(sensor: string, text: string): boolean {
+    return this.sensors.get(sensor)?.includes(text) ?? false;
   }
 
   /** As `add`, for a message that another outbox takes as well: returns the writes that belong into the same batch. */
   share(message: OutboxMessage): StoreWrite[] {
     if (this.early) {
-      this.early.push({ message, extra: [] });
+      this.early.push({ message, extra: [], onKept: null });
       return [];
     }
-    const writes = this.take(message);
+    const entry = this.take(message, null);
     // What the bound costs an entry is taken back only after its own write was asked for.
     queueMicrotask(() => this.enforceBounds());
-    return writes;
+    return storedForm(entry);
   }
 
-  private take(message: OutboxMessage): StoreWrite[] {
-    const seq = ++this.seq;
+  private take(message: OutboxMessage, onKept: (() => void) | null): Entry {
+    const seq = message.first && this.firstSeq > 1 ? --this.firstSeq : ++this.seq;
     const entry: Entry = {
       ...message,
       seq,
@@ -202,16 +213,26 @@ export class Outbox {
       addedAtMs: this.odometerMs(),
       replayed: !this.linkUp,
       losses: 0,
+      // A disk that refuses is not waited for.
+      awaitsDisk: message.afterDisk === true && !this.queue.failing,
+      onKept,
     };
     this.enqueue(entry);
-    // First the socket, then the disk: the write to the socket is done when this returns, the fsync is not waited for.
+    // First the socket, then the disk: the fsync is not waited for.
     this.pumpFresh();
-    return entry.class === 'alert' ? [{ key: entry.key, value: formatEntry(entry) }] : [];
+    return entry;
+  }
+
+  private diskAnswered(entry: Entry): void {
+    entry.awaitsDisk = false;
+    const room = this.pumpFresh();
+    kept(entry);
+    if (room) this.pumpReplay();
   }
 
   /** Writes that belong to no message but must keep their order with those of `add`. */
-  persist(writes: readonly StoreWrite[], stored?: () => void): void {
-    this.queue.write(writes, stored);
+  persist(writes: readonly StoreWrite[]): void {
+    this.queue.write(writes);
   }
 
   /** The link is up or down. Down: everything unacknowledged will go again. */
@@ -219,10 +240,7 @@ export class Outbox {
     if (this.linkUp === up) return;
     this.linkUp = up;
     if (up) return;
-    for (const sensor of this.sensors.values()) {
-      for (const entry of sensor.waiting) entry.replayed = true;
-      sensor.fresh = 0;
-    }
+    for (const sensor of this.sensors.values()) sensor.markReplayed();
     this.cancelWake?.();
     this.cancelWake = null;
   }
@@ -231,10 +249,8 @@ export class Outbox {
   pumpFresh(): boolean {
     if (!this.linkUp) return false;
     for (const sensor of this.sensors.values()) {
-      while (sensor.fresh > 0 && !this.held(sensor)) {
-        const entry = sensor.waiting[0];
-        if (!entry) break;
-        if (!this.hand(sensor, entry)) return false;
+      while (sensor.hasFresh && sensor.isReady && !this.held(sensor)) {
+        if (!this.hand(sensor)) return false;
       }
     }
     return true;
@@ -245,35 +261,32 @@ export class Outbox {
     if (!this.linkUp) return;
     this.cancelWake?.();
     this.cancelWake = null;
-    const now = this.options.clock.monotonicMs();
-    const rate = this.options.settings.replayPerSecond;
-    this.tokens = Math.min(REPLAY_BURST, this.tokens + ((now - this.tokensAtMs) / 1000) * rate);
-    this.tokensAtMs = now;
     for (;;) {
       const next = this.oldestWaiting();
       if (next === null) {
-        this.wakeForHeld(now);
+        this.wakeForHeld();
         return;
       }
-      if (this.tokens < 1) {
-        this.wake(((1 - this.tokens) / rate) * 1000);
+      const { waitMs } = this.replayTokens;
+      if (waitMs > 0) {
+        this.wake(waitMs);
         return;
       }
-      const entry = next.waiting[0];
-      if (!entry || !this.hand(next, entry)) return;
-      this.tokens -= 1;
+      if (!this.hand(next)) return;
+      this.replayTokens.take();
     }
   }
 
   stats(): OutboxStats {
+    const { entries, bytes, full, shedAlerts, shedTelemetry } = this.bounds;
     return {
-      entries: this.entries,
-      bytes: this.bytes,
+      entries,
+      bytes,
       inFlight: this.inFlight.size,
       oldestAgeMs: this.oldestAgeMs(),
-      full: this.full,
-      shedAlerts: this.shedAlerts,
-      shedTelemetry: this.shedTelemetry,
+      full,
+      shedAlerts,
+      shedTelemetry,
       refused: this.refused,
       undeliverable: this.undeliverable,
       replayed: this.replayed,
@@ -301,27 +314,27 @@ export class Outbox {
   private oldestAgeMs(): number {
     const now = this.odometerMs();
     let born = now;
-    for (const { waiting } of this.sensors.values()) born = Math.min(born, waiting[0]?.addedAtMs ?? now);
+    for (const { head } of this.sensors.values()) born = Math.min(born, head?.addedAtMs ?? now);
     for (const entry of this.inFlight) born = Math.min(born, entry.addedAtMs);
     return now - born;
   }
 
   private held(sensor: SensorQueue): boolean {
-    return sensor.holdUntilMs > this.options.clock.monotonicMs();
+    return sensor.isHeld(this.options.clock.monotonicMs());
   }
 
-  private hand(sensor: SensorQueue, entry: Entry): boolean {
+  private hand(sensor: SensorQueue): boolean {
     // Taken out first: the link may report the end of it before `send` returns.
-    sensor.waiting.shift();
-    if (!entry.replayed) sensor.fresh--;
+    const entry = sensor.shift();
+    if (!entry) return false;
     this.inFlight.add(entry);
     if (this.options.send(entry, (outcome) => this.ended(sensor, entry, outcome))) {
       if (entry.replayed) this.replayed++;
+      kept(entry);
       return true;
     }
     this.inFlight.delete(entry);
-    sensor.waiting.unshift(entry);
-    if (!entry.replayed) sensor.fresh++;
+    sensor.place(entry);
     return false;
   }
 
@@ -329,7 +342,7 @@ export class Outbox {
     if (!this.inFlight.delete(entry)) return;
     if (outcome === 'acked' || outcome === 'undeliverable') {
       if (outcome === 'undeliverable') this.undeliverable++;
-      sensor.refusals = 0;
+      sensor.settled();
       this.forget(entry);
       return;
     }
@@ -337,37 +350,31 @@ export class Outbox {
     if (outcome === 'lost') entry.losses++;
     if (outcome === 'refused') {
       this.refused++;
-      const holdMs = Math.min(REFUSAL_HOLD_MS.longest, REFUSAL_HOLD_MS.first * 2 ** Math.min(sensor.refusals++, 10));
-      sensor.holdUntilMs = this.options.clock.monotonicMs() + holdMs;
+      const holdMs = sensor.refused(this.options.clock.monotonicMs());
       if (this.cancelWake === null) this.wake(holdMs);
     }
     // Back to its place: several may come back, in any order.
-    let at = 0;
-    while (at < sensor.waiting.length && sensor.waiting[at]!.seq < entry.seq) at++;
-    sensor.waiting.splice(at, 0, entry);
-    // What is ahead of a fresh one goes with it (see `pumpFresh`), so the count of fresh ones needs no change.
+    sensor.place(entry);
   }
 
   private enqueue(entry: Entry): void {
     let sensor = this.sensors.get(entry.sensor);
     if (!sensor) {
-      sensor = { waiting: [], fresh: 0, holdUntilMs: 0, refusals: 0 };
+      sensor = new SensorQueue();
       this.sensors.set(entry.sensor, sensor);
     }
-    sensor.waiting.push(entry);
-    if (!entry.replayed) sensor.fresh++;
-    this.entries++;
-    this.bytes += entry.bytes;
-    if (entry.class === 'telemetry') this.telemetryBytes += entry.bytes;
+    sensor.place(entry);
+    this.bounds.count(entry);
   }
 
   /** Takes an entry that no longer waits out of the books and off the disk. */
   private forget(entry: Entry): void {
-    this.entries--;
-    this.bytes -= entry.bytes;
-    if (entry.class === 'telemetry') this.telemetryBytes -= entry.bytes;
-    else this.queue.remove(entry.key);
-    if (this.full && this.bytes < this.options.settings.maxBytes * ROOM_SHARE) this.tellFull(false);
+    this.bounds.discount(entry);
+    this.unstore(entry);
+  }
+
+  private unstore(entry: Entry): void {
+    if (entry.class === 'alert') this.queue.remove(entry.key);
   }
 
   /** The queue whose head goes next: alerts before telemetry, then the oldest. */
@@ -375,8 +382,8 @@ export class Outbox {
     let best: SensorQueue | null = null;
     let bestHead: Entry | null = null;
     for (const sensor of this.sensors.values()) {
-      const head = sensor.waiting[0];
-      if (!head || this.held(sensor)) continue;
+      const { head } = sensor;
+      if (!head || !sensor.isReady || this.held(sensor)) continue;
       const before =
         bestHead === null || (head.class === bestHead.class ? head.seq < bestHead.seq : head.class === 'alert');
       if (before) {
@@ -388,66 +395,14 @@ export class Outbox {
   }
 
   private enforceBounds(): void {
-    const { maxBytes, maxAgeMs } = this.options.settings;
-    while (this.telemetryBytes > maxBytes * TELEMETRY_SHARE && this.shedOldest('telemetry')) {}
-    while (this.bytes > maxBytes && this.shedOldest('telemetry')) {}
-    let alertsShed = false;
-    while (this.bytes > maxBytes && this.shedOldest('alert')) alertsShed = true;
-    if (alertsShed && !this.full) this.tellFull(true);
-    const born = this.odometerMs() - maxAgeMs;
-    for (const sensor of this.sensors.values()) {
-      while (sensor.waiting[0] && sensor.waiting[0].addedAtMs < born) this.shed(sensor, 0);
-    }
+    this.bounds.enforce(this.odometerMs());
   }
 
-  private shedOldest(kind: OutboxClass): boolean {
-    let found: SensorQueue | null = null;
-    let foundAt = 0;
-    let foundSeq = Number.POSITIVE_INFINITY;
-    for (const sensor of this.sensors.values()) {
-      const at = sensor.waiting.findIndex((entry) => entry.class === kind);
-      const seq = sensor.waiting[at]?.seq ?? Number.POSITIVE_INFINITY;
-      if (seq < foundSeq) {
-        found = sensor;
-        foundAt = at;
-        foundSeq = seq;
-      }
-    }
-    if (found === null) return false;
-    this.shed(found, foundAt);
-    return true;
-  }
-
-  private shed(sensor: SensorQueue, at: number): void {
-    const [entry] = sensor.waiting.splice(at, 1);
-    if (!entry) return;
-    if (!entry.replayed) sensor.fresh--;
-    if (entry.class === 'alert') {
-      this.shedAlerts++;
-      // The first and then every hundredth: a full outbox must not fill the log as well.
-      if (this.shedAlerts % 100 === 1) {
-        this.options.log.error(
-          { sensor: entry.sensor, topic: entry.topic, shedAlerts: this.shedAlerts },
-          'an alert was given up: it waited too long or the outbox is full',
-        );
-      }
-    } else {
-      this.shedTelemetry++;
-    }
-    this.forget(entry);
-  }
-
-  private tellFull(full: boolean): void {
-    this.full = full;
-    const shedAlerts = this.shedAlerts;
-    // Not from inside `add`: who listens will want to add the alert that says so.
-    queueMicrotask(() => this.options.onFull?.({ full, shedAlerts }));
-  }
-
-  private wakeForHeld(now: number): void {
+  private wakeForHeld(): void {
+    const now = this.options.clock.monotonicMs();
     let until = Number.POSITIVE_INFINITY;
     for (const sensor of this.sensors.values()) {
-      if (sensor.waiting.length > 0 && sensor.holdUntilMs > now) until = Math.min(until, sensor.holdUntilMs);
+      if (sensor.length > 0 && sensor.isHeld(now)) until = Math.min(until, sensor.heldUntilMs);
     }
     if (until < Number.POSITIVE_INFINITY) this.wake(until - now);
   }
@@ -466,6 +421,17 @@ export class Outbox {
       this.armSweep();
     });
   }
+}
+
+function kept(entry: Entry): void {
+  const { onKept } = entry;
+  entry.onKept = null;
+  onKept?.();
+}
+
+/** What of an entry goes to the disk. */
+function storedForm(entry: Entry): StoreWrite[] {
+  return entry.class === 'alert' ? [{ key: entry.key, value: formatEntry(entry) }] : [];
 }
 
 /** The writes themselves, made now where they were still to be made. */

@@ -91,6 +91,7 @@ export const activeAlertSchema = z
   .looseObject({
     schema: z.literal('slothd.active-alert.v1'),
     id: alertBody.id,
+    sequence: z.number().int().min(1).optional().describe('Of its last event.'),
     kind: alertBody.kind,
     priority: alertBody.priority,
     category: alertBody.category,
@@ -231,7 +232,7 @@ export interface About {
 /** An alert that is open now; any `AlertChange` that is not an end will do. */
 export type ActiveAlert = Pick<
   AlertChange,
-  'id' | 'kind' | 'priority' | 'category' | 'onsetMs' | 'raisedMs' | 'values'
+  'id' | 'sequence' | 'kind' | 'priority' | 'category' | 'onsetMs' | 'raisedMs' | 'values'
 > & {
   readonly acknowledged?: boolean;
   readonly snoozedUntilMs?: StreamMs | null;
@@ -292,6 +293,7 @@ export function alarmsJson(list: readonly ActiveAlert[], toWallMs: (tMs: StreamM
     list.map((alert) => ({
       schema: 'slothd.active-alert.v1',
       id: alert.id,
+      sequence: alert.sequence,
       kind: alert.kind,
       priority: alert.priority,
       category: alert.category,

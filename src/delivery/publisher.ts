@@ -1,15 +1,12 @@
-import type { HomeAssistantSettings } from '../config/home-assistant.js';
-import type { MqttSettings } from '../config/mqtt.js';
-import type { WebhookSettings } from '../config/webhook.js';
-import type { Announcement } from '../domain/alert.js';
-import type { Clock, StreamMs, Timers } from '../domain/clock.js';
-import type { StageRecorder } from '../domain/stage.js';
-import type { KeyValueStore, StoreWrite } from '../domain/store.js';
-import { type CommandHandler, type CommandStats, Commands } from './commands.js';
-import { discoveryPayload, discoveryTopic, EXTRAS, type Extra, statusTopic } from './home-assistant.js';
-import type { DeliveryLog } from './log.js';
-import { type ConnectMqtt, MqttLink, type Subscription } from './mqtt-link.js';
-import { type MoreWrites, Outbox, type OutboxItem, type OutboxStats, type SendOutcome, writesOf } from './outbox.js';
+import type { AlertKind, Announcement } from '../domain/alert.js';
+import type { StoreWrite } from '../domain/store.js';
+import { Announcements } from './announcements.js';
+import { type CommandHandler, Commands } from './commands.js';
+import { statusTopic } from './home-assistant.js';
+import { MqttLink, type Subscription } from './mqtt-link.js';
+import type { AlertMeta, DeliveryOptions, DeliveryStats } from './options.js';
+import { type MoreWrites, Outbox, type OutboxItem, type SendOutcome, writesOf } from './outbox.js';
+import { OwnAvailability } from './own-availability.js';
 import {
   type About,
   type ActiveAlert,
@@ -22,77 +19,24 @@ import {
   type WallTime,
   withoutEvidence,
 } from './payloads.js';
+import { ReadBack } from './read-back.js';
 import { RetainedState } from './retained.js';
 import { StoreQueue } from './store-queue.js';
+import { Throttle } from './throttle.js';
 import { Topics, topicLevel } from './topics.js';
-import { Webhook, type WebhookStats } from './webhook.js';
+import { Webhook } from './webhook.js';
 
-export interface DeliverySettings {
-  readonly mqtt: MqttSettings;
-  readonly homeAssistant: HomeAssistantSettings;
-  /** A second way out; left out (or without a URL): none. */
-  readonly webhook?: WebhookSettings;
-}
+export type { AlertMeta, DeliveryOptions, DeliverySettings, DeliveryStats } from './options.js';
 
-export interface DeliveryOptions {
-  readonly settings: DeliverySettings;
-  /** This device's name. */
-  readonly node: string;
-  /** slothd's version, for Home Assistant. */
-  readonly version: string;
-  /** The configured sensors: announced at the start, and those of earlier runs that are gone are removed. */
-  readonly sensors: readonly string[];
-  readonly clock: Clock;
-  readonly timers: Timers;
-  /** Stays open: it is the caller's to close, after `stop`. */
-  readonly store: KeyValueStore;
-  readonly log: DeliveryLog;
-  /** Told `wire_to_alert` (with sensor and alert id) and `publish_ack`. */
-  readonly stages?: StageRecorder;
-  /** Stream time to wall clock; where left out, stream time is the monotonic clock's. */
-  readonly toWallMs?: (tMs: StreamMs) => number;
-  /** mqtt.js' `connect`, or a test's. */
-  readonly connect?: ConnectMqtt;
-  readonly random?: () => number;
-  /** For the webhook; Node's own where left out. */
-  readonly fetch?: typeof fetch;
-  /** The outbox had to give up alerts (`full`), or has room again: for the alert `outbox-full`. */
-  readonly onOutboxFull?: (state: { full: boolean; shedAlerts: number }) => void;
-  /** The connection to the broker came or went. */
-  readonly onLink?: (up: boolean, reason: string) => void;
-}
-
-export interface DeliveryStats {
-  readonly enabled: boolean;
-  /** The broker in use, or tried next. */
-  readonly url: string;
-  readonly connected: boolean;
-  readonly protocol: '5' | '3.1.1';
-  /** Why there is no connection, in words for a person; empty while there is one. */
-  readonly lastError: string;
-  readonly connections: number;
-  readonly attempts: number;
-  readonly outbox: OutboxStats;
-  readonly vitalsSent: number;
-  readonly vitalsDropped: number;
-  readonly commands: CommandStats;
-  /** null: none is configured. */
-  readonly webhook: WebhookStats | null;
-}
-
-/** Where the list of announced sensors is kept. */
-const SENSORS_KEY = 'delivery/sensors';
 /**
  * After so many connections lost with an alert on its way, the alert itself may be what the broker hangs up on (a size
  * limit it does not announce); it then goes without its evidence.
  */
 const STRIP_AFTER_LOSSES = 5;
-/** `offline` said of us while we are here is corrected at most this often: two daemons on one root must not duel. */
-const CORRECT_EVERY_MS = 1_000;
 /** Home Assistant starts once; a flood of its birth message must not become a flood of ours. */
 const REPEAT_EVERY_MS = 5_000;
 /** A state that the broker refuses (an access rule, as a rule) is said again after this, then ever more rarely. */
-const REFUSED_AGAIN_MS = { first: 30_000, longest: 3_600_000 } as const;
+const REFUSED_AGAIN_MS = { everyMs: 30_000, longestMs: 3_600_000, late: true } as const;
 /** How long `stop` waits for acknowledgements. */
 const FLUSH_MS = 2_000;
 const FLUSH_POLL_MS = 20;
@@ -104,19 +48,20 @@ export class Delivery {
   private readonly outbox: Outbox;
   private readonly webhook: Webhook | null;
   private readonly link: MqttLink;
+  /** null: nobody wants to know. */
+  private readonly readBack: ReadBack | null;
   private readonly retained = new RetainedState();
+  /** Lists of open alerts that were made so far, and by sensor the number of the newest that was told. */
+  private listsMade = 0;
+  private readonly listTold = new Map<string, number>();
   private readonly commands: Commands;
   private readonly enabled: boolean;
-  private readonly announced = new Set<string>();
-  /** What each sensor has told of itself beyond its heart, for Home Assistant. */
-  private readonly extras = new Map<string, Set<Extra>>();
+  private readonly announcements: Announcements;
+  private readonly availability: OwnAvailability;
+  /** For Home Assistant, which has started. */
+  private readonly sayAllAgain: Throttle;
+  private readonly sayRefusedAgain: Throttle;
   private stopping = false;
-  private correctedAtMs = Number.NEGATIVE_INFINITY;
-  private cancelCorrection: (() => void) | null = null;
-  private repeatedAtMs = Number.NEGATIVE_INFINITY;
-  private cancelRepeat: (() => void) | null = null;
-  private refusedAgainMs: number = REFUSED_AGAIN_MS.first;
-  private cancelRefusedAgain: (() => void) | null = null;
   private vitalsSent = 0;
   private vitalsDropped = 0;
 
@@ -161,7 +106,8 @@ export class Delivery {
       { topic: this.topics.commands, qos: 1 },
       { topic: this.topics.availability, qos: 0 },
     ];
-    if (settings.homeAssistant.enabled) subscriptions.push({ topic: statusTopic(settings.homeAssistant), qos: 0 });
+    const homeAssistantStatus = statusTopic(settings.homeAssistant);
+    if (settings.homeAssistant.enabled) subscriptions.push({ topic: homeAssistantStatus, qos: 0 });
     this.link = new MqttLink({
       settings: settings.mqtt,
       clientId: settings.mqtt.clientId ?? `slothd-${topicLevel(node)}`,
@@ -176,11 +122,13 @@ export class Delivery {
         onUp: () => {
           this.outbox.setLink(true);
           this.retained.markAll();
-          this.refusedAgainMs = REFUSED_AGAIN_MS.first;
+          this.readBack?.connected();
+          this.sayRefusedAgain.reset();
           this.pump();
           options.onLink?.(true, '');
         },
         onDown: (reason) => {
+          this.readBack?.disconnected();
           this.outbox.setLink(false);
           options.onLink?.(false, reason);
         },
@@ -188,11 +136,67 @@ export class Delivery {
         onMessage: (topic, payload, packet) => {
           const verb = this.topics.verb(topic);
           if (verb !== null) this.commands.take(verb, payload, packet);
-          else if (topic === this.topics.availability) this.heardAvailability(payload.toString());
-          else if (payload.toString() === 'online' && !packet.retain) this.homeAssistantStarted();
+          else if (this.readBack?.heard(topic, payload, packet.retain)) return;
+          else if (topic === this.topics.availability) this.availability.heard(payload.toString());
+          else if (topic === homeAssistantStatus && payload.toString() === 'online' && !packet.retain) {
+            this.sayAllAgain.ask();
+          }
         },
       },
     });
+    this.announcements = new Announcements({
+      ...options,
+      homeAssistant: settings.homeAssistant,
+      topics: this.topics,
+      retained: this.retained,
+      persist: (writes) => this.outbox.persist(writes),
+    });
+    this.availability = new OwnAvailability({
+      clock,
+      timers,
+      log,
+      isHere: () => this.link.connected,
+      sayOnline: () => this.sayOnline(),
+    });
+    this.sayAllAgain = new Throttle({
+      clock,
+      timers,
+      everyMs: REPEAT_EVERY_MS,
+      run: () => {
+        this.sayOnline();
+        this.retained.markAll();
+        this.pump();
+      },
+    });
+    this.sayRefusedAgain = new Throttle({
+      clock,
+      timers,
+      ...REFUSED_AGAIN_MS,
+      run: () => {
+        this.retained.markRefused();
+        this.pump();
+      },
+    });
+    const { onListed } = options;
+    this.readBack =
+      onListed === undefined
+        ? null
+        : new ReadBack({
+            sensors: new Map(options.sensors.map((sensor) => [this.topics.sensor(sensor, 'alarms'), sensor])),
+            timers,
+            log,
+            ask: (answered) => this.link.listen(this.topics.lists, answered),
+            onRead: (lists) => {
+              this.link.unlisten(this.topics.lists);
+              onListed(lists);
+              this.pump();
+            },
+          });
+  }
+
+  /** `onListed` will be called, should there ever be a connection. */
+  get readsBack(): boolean {
+    return this.enabled && this.readBack !== null;
   }
 
   /** Takes up what an earlier run left unsent, then connects. Never fails because the broker is missing. */
@@ -200,16 +204,16 @@ export class Delivery {
     await this.outbox.load();
     await this.webhook?.start();
     if (!this.enabled || this.stopping) return;
-    await this.announceSensors();
+    await this.announcements.begin();
     this.link.start();
   }
 
   /**
-   * Sends and stores one alert event. Returns at once; delivery is seen to for as long as it takes.
-   * @param meta arrivedAtMs: monotonic arrival of the bytes that caused it, null where none did
+   * Sends and stores one alert event. Returns at once; delivery is seen to for as long as it takes. A `new` goes ahead of
+   * its disk, together with the list it stands in: who is killed before the disk has it finds it in that list.
    * @param extraWrites written to the store in the same atomic batch as the alert
    */
-  alert(change: Announcement, meta: { readonly arrivedAtMs: number | null }, extraWrites: MoreWrites): void {
+  alert(change: Announcement, meta: AlertMeta, extraWrites: MoreWrites): void {
     const body = alertBodyJson(change, this.options.node, this.wallTime());
     const writes = () => [...writesOf(extraWrites), ...(this.webhook?.take(change, body, meta.arrivedAtMs) ?? [])];
     if (!this.enabled) {
@@ -217,6 +221,8 @@ export class Delivery {
       if (all.length > 0) this.outbox.persist(all);
       return;
     }
+    const tellList = meta.active && this.listOf(change.sensor, meta.active);
+    this.link.hold();
     this.outbox.add(
       {
         sensor: change.sensor,
@@ -224,9 +230,16 @@ export class Delivery {
         class: 'alert',
         body,
         arrivedAtMs: meta.arrivedAtMs,
+        afterDisk: change.event !== 'new',
+        first: meta.first ?? false,
       },
       writes,
+      () => {
+        tellList?.();
+        this.link.flush();
+      },
     );
+    this.link.flush();
   }
 
   /** Writes to the store in order with those of `alert`; a direct write could be overtaken by an earlier one of ours. */
@@ -238,7 +251,7 @@ export class Delivery {
   vitals(sensor: string, vitals: Vitals): void {
     if (!this.enabled) return;
     const { clock, settings } = this.options;
-    this.learn(sensor, vitals);
+    if (this.announcements.learn(sensor, vitals)) this.pump();
     const payload = JSON.stringify({
       schema: 'slothd.vitals.v1',
       at: isoFromWallMs(clock.wallMs()),
@@ -275,15 +288,26 @@ export class Delivery {
 
   /** Publishes whether a sensor is there (retained). */
   sensorAvailability(sensor: string, online: boolean): void {
-    if (!this.announced.has(sensor)) this.announce(sensor);
+    this.announcements.know(sensor);
     this.retained.set(this.topics.sensor(sensor, 'availability'), online ? 'online' : 'offline');
     this.pump();
   }
 
   /** Publishes the list of a sensor's open alerts (retained). */
   alarms(sensor: string, list: readonly ActiveAlert[]): void {
-    this.retained.set(this.topics.sensor(sensor, 'alarms'), alarmsJson(list, this.wallTime().toWallMs));
-    this.pump();
+    const tell = this.listOf(sensor, list);
+    if (!this.outbox.awaitsDisk(sensor)) {
+      tell();
+      return;
+    }
+    // Behind the events it speaks of, which wait for the disk; until then the broker keeps what it has.
+    this.retained.forget(this.topics.sensor(sensor, 'alarms'));
+    this.queue.write([], tell);
+  }
+
+  /** Whether events of alerts of this kind wait to be told. */
+  isWaitingToTell(sensor: string, kind: AlertKind): boolean {
+    return this.outbox.holds(sensor, `"kind":"${kind}"`);
   }
 
   /** Sets who carries out commands from `<root>/cmd/<verb>`. */
@@ -312,14 +336,15 @@ export class Delivery {
   /** Waits shortly for acknowledgements, says goodbye, and brings everything to the store. */
   async stop(): Promise<void> {
     this.stopping = true;
-    this.cancelCorrection?.();
-    this.cancelRefusedAgain?.();
-    this.cancelRepeat?.();
+    this.readBack?.stop();
+    this.availability.stop();
+    this.sayRefusedAgain.stop();
+    this.sayAllAgain.stop();
     for (let waitedMs = 0; waitedMs < FLUSH_MS; waitedMs += FLUSH_POLL_MS) {
-      if (!this.link.connected || this.outbox.stats().inFlight === 0) break;
+      if (!this.link.connected || !this.outbox.isBusy) break;
       await new Promise<void>((resolve) => this.options.timers.after(FLUSH_POLL_MS, resolve));
     }
-    const goodbyes = [...this.announced].map((sensor) => ({
+    const goodbyes = this.announcements.known.map((sensor) => ({
       topic: this.topics.sensor(sensor, 'availability'),
       payload: 'offline',
       qos: 1 as const,
@@ -330,31 +355,41 @@ export class Delivery {
     await this.queue.stop();
   }
 
+  /** A list of open alerts as it is now, to be told a little later; not told any more where a newer one has been. */
+  private listOf(sensor: string, list: readonly ActiveAlert[]): () => void {
+    const number = ++this.listsMade;
+    // A sensor that is not configured any more has no list.
+    const isOurs = this.options.sensors.includes(sensor);
+    const payload = isOurs ? alarmsJson(list, this.wallTime().toWallMs) : '';
+    return () => {
+      if (number < (this.listTold.get(sensor) ?? 0)) return;
+      this.listTold.set(sensor, number);
+      this.retained.set(this.topics.sensor(sensor, 'alarms'), payload);
+      this.pump();
+    };
+  }
+
   /** Order of importance: fresh alerts, states, then what waited. */
   private pump(): void {
+    if (this.readBack?.isReading) return;
     if (!this.outbox.pumpFresh()) return;
     const said = this.retained.pump((topic, payload, done) =>
       this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => {
         done(outcome);
-        if (outcome === 'refused') this.sayRefusedAgain();
+        if (outcome === 'refused') this.sayRefusedAgain.ask();
       }),
     );
     if (said) this.outbox.pumpReplay();
   }
 
-  private sayRefusedAgain(): void {
-    if (this.cancelRefusedAgain || this.stopping) return;
-    this.cancelRefusedAgain = this.options.timers.after(this.refusedAgainMs, () => {
-      this.cancelRefusedAgain = null;
-      this.refusedAgainMs = Math.min(REFUSED_AGAIN_MS.longest, 2 * this.refusedAgainMs);
-      this.retained.markRefused();
-      this.pump();
-    });
+  private sayOnline(): boolean {
+    return this.link.publish({ topic: this.topics.availability, payload: 'online', qos: 1, retain: true });
   }
 
   private send(item: OutboxItem, done: (outcome: SendOutcome) => void): boolean {
     const { clock, stages, log } = this.options;
-    if (this.link.freeSlots <= 0) return false;
+    // An alert goes with the list it stands in.
+    if (this.readBack?.isReading || !this.link.hasRoomFor(2)) return false;
     const { topic, arrivedAtMs, replayed } = item;
     const alert = item.class === 'alert';
     const sentAtMs = clock.monotonicMs();
@@ -377,10 +412,12 @@ export class Delivery {
     });
     // What waited for the broker says nothing of our own speed, so only fresh alerts count.
     if (taken && !replayed && arrivedAtMs !== null) {
-      stages?.record('wire_to_alert', Math.max(0, clock.monotonicMs() - arrivedAtMs), {
-        sensor: item.sensor,
-        alertId: alert ? alertIdOf(item.body) : undefined,
-      });
+      this.link.whenWritten(() =>
+        stages?.record('wire_to_alert', Math.max(0, clock.monotonicMs() - arrivedAtMs), {
+          sensor: item.sensor,
+          alertId: alert ? alertIdOf(item.body) : undefined,
+        }),
+      );
     }
     return taken;
   }
@@ -394,94 +431,6 @@ export class Delivery {
     const { clock, toWallMs } = this.options;
     const offsetMs = clock.wallMs() - clock.monotonicMs();
     return { toWallMs: toWallMs ?? ((tMs) => offsetMs + tMs), clockSynced: clock.synced() };
-  }
-
-  private announce(sensor: string): void {
-    this.announced.add(sensor);
-    const { settings, node, version } = this.options;
-    if (!settings.homeAssistant.enabled) return;
-    this.retained.set(
-      discoveryTopic(settings.homeAssistant, node, sensor),
-      discoveryPayload(node, sensor, version, this.topics, this.extras.get(sensor)),
-    );
-  }
-
-  /** A sensor that tells of a battery or of oxygen for the first time gets an entity for it. */
-  private learn(sensor: string, vitals: Vitals): void {
-    for (const extra of EXTRAS) {
-      if (vitals[extra] == null) continue;
-      const known = this.extras.get(sensor) ?? new Set();
-      if (known.has(extra)) continue;
-      this.extras.set(sensor, known.add(extra));
-      this.announce(sensor);
-      this.pump();
-    }
-  }
-
-  /** Says of each configured sensor that it is not there yet, and removes what earlier runs announced and is gone. */
-  private async announceSensors(): Promise<void> {
-    const { store, sensors, settings, node, log } = this.options;
-    for (const sensor of sensors) {
-      if (this.announced.has(sensor)) continue;
-      this.announce(sensor);
-      this.retained.set(this.topics.sensor(sensor, 'availability'), 'offline');
-    }
-    let former: string[] = [];
-    try {
-      for await (const [key, value] of store.scan(SENSORS_KEY)) {
-        if (key === SENSORS_KEY) former = (JSON.parse(value) as unknown[]).filter((name) => typeof name === 'string');
-      }
-    } catch (error) {
-      log.warn({ err: error }, 'the list of announced sensors cannot be read');
-    }
-    const gone = new Set(former.filter((sensor) => !sensors.includes(sensor)));
-    const remember = () => {
-      this.outbox.persist([{ key: SENSORS_KEY, value: JSON.stringify([...sensors, ...gone]) }]);
-    };
-    remember();
-    for (const sensor of gone) {
-      this.retained.set(this.topics.sensor(sensor, 'alarms'), '');
-      this.retained.set(this.topics.sensor(sensor, 'availability'), '');
-      this.retained.set(discoveryTopic(settings.homeAssistant, node, sensor), '', () => {
-        gone.delete(sensor);
-        remember();
-      });
-    }
-  }
-
-  /**
-   * The will of a former connection of ours may come late (no FIN, take-over), or somebody clears the topic: `online` must
-   * have the last word.
-   */
-  private heardAvailability(payload: string): void {
-    if (payload === 'online' || this.stopping || this.cancelCorrection) return;
-    const { clock, timers, log } = this.options;
-    const waitMs = Math.max(0, this.correctedAtMs + CORRECT_EVERY_MS - clock.monotonicMs());
-    this.cancelCorrection = timers.after(waitMs, () => {
-      this.cancelCorrection = null;
-      if (this.stopping || !this.link.connected) return;
-      this.correctedAtMs = clock.monotonicMs();
-      log.info({ said: payload.slice(0, 40) }, 'the broker said of us what is not so; saying online again');
-      const birth = { topic: this.topics.availability, payload: 'online', qos: 1, retain: true } as const;
-      if (!this.link.publish(birth)) this.heardAvailability('offline');
-    });
-  }
-
-  private homeAssistantStarted(): void {
-    if (this.cancelRepeat || this.stopping) return;
-    const { clock, timers } = this.options;
-    const waitMs = this.repeatedAtMs + REPEAT_EVERY_MS - clock.monotonicMs();
-    if (waitMs > 0) {
-      this.cancelRepeat = timers.after(waitMs, () => {
-        this.cancelRepeat = null;
-        this.homeAssistantStarted();
-      });
-      return;
-    }
-    this.repeatedAtMs = clock.monotonicMs();
-    this.link.publish({ topic: this.topics.availability, payload: 'online', qos: 1, retain: true });
-    this.retained.markAll();
-    this.pump();
   }
 }
 

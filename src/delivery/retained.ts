@@ -1,4 +1,4 @@
-import type { PublishOutcome } from './mqtt-link.js';
+import type { PublishOutcome } from './in-flight.js';
 
 /** Hands a retained message to the broker; false where it takes none now. */
 export type PublishRetained = (topic: string, payload: string, done: (outcome: PublishOutcome) => void) => boolean;
@@ -28,6 +28,12 @@ export class RetainedState {
     }
     this.states.set(topic, { payload, onAcked });
     this.due(topic);
+  }
+
+  /** Nothing is said of a topic any more, until it is set again; what the broker has of it stays there. */
+  forget(topic: string): void {
+    this.states.delete(topic);
+    this.dirty.delete(topic);
   }
 
   /** Everything must be said again. */

@@ -36,10 +36,10 @@ export class StoreQueue {
     return this.retryMs > 0;
   }
 
-  /** Writes together; `stored` is called once they are on the disk. */
-  write(writes: readonly StoreWrite[], stored?: () => void): void {
+  /** Writes together; `tried` is called once the disk has answered, with yes or with no. */
+  write(writes: readonly StoreWrite[], tried?: () => void): void {
     for (const { key, value } of writes) this.pending.set(key, value);
-    if (stored) this.waiting.push(stored);
+    if (tried) this.waiting.push(tried);
     this.urgent = true;
     if (!this.failing) this.flush();
   }
@@ -79,14 +79,13 @@ export class StoreQueue {
         if (this.failing) this.log.info({}, 'the state store takes writes again');
         this.retryMs = 0;
         this.busy = false;
-        for (const stored of waiting) stored();
+        for (const tried of waiting) tried();
         this.next();
       },
       (error: unknown) => {
         this.failures++;
         for (const [key, value] of this.pending) batch.set(key, value);
         this.pending = batch;
-        this.waiting = [...waiting, ...this.waiting];
         this.busy = false;
         this.urgent = true;
         if (!this.failing) {
@@ -97,6 +96,7 @@ export class StoreQueue {
         }
         this.retryMs = Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, this.retryMs * 2));
         if (!this.closed) this.arm(this.retryMs);
+        for (const tried of waiting) tried();
         this.tellIdle();
       },
     );

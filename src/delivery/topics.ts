@@ -21,6 +21,8 @@ export class Topics {
   readonly health: string;
   /** Subscription for commands. */
   readonly commands: string;
+  /** Subscription for our own lists of open alerts. */
+  readonly lists: string;
 
   constructor(baseTopic: string, node: string) {
     this.root = `${baseTopic}/${topicLevel(node)}`;
@@ -28,6 +30,7 @@ export class Topics {
     this.about = `${this.root}/about`;
     this.health = `${this.root}/health`;
     this.commands = `${this.root}/cmd/+`;
+    this.lists = `${this.root}/+/alarms`;
   }
 
   sensor(sensor: string, leaf: 'availability' | 'vitals' | 'alert' | 'alarms'): string {

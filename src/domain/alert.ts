@@ -87,5 +87,17 @@ export interface AlertChange {
   readonly model: ModelRef | null;
 }
 
+/** An open alert of an earlier process as the broker lists it. Times are wall clock, ms since 1970. */
+export interface ListedAlert {
+  readonly id: string;
+  /** Of the last event that was told. */
+  readonly sequence: number;
+  readonly kind: AlertKind;
+  readonly priority: AlertPriority;
+  readonly onsetAtMs: number;
+  readonly raisedAtMs: number;
+  readonly values: AlertValues;
+}
+
 /** What may be told to the world: an alert's event, or one that only shows that alerts arrive. */
 export type Announcement = Omit<AlertChange, 'kind'> & { readonly kind: AlertKind | typeof TEST_KIND };

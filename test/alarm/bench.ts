@@ -32,6 +32,8 @@ export class Bench {
   /** Whether data reaches the engine as time passes. */
   dataFlows = true;
   lastBeatMs: number | null = null;
+  /** Hears of each alert event. */
+  emit: (change: AlertChange) => void = (change) => this.changes.push(change);
   private ids = 0;
   private readonly pending: { beat: Beat; beatClass: BeatClass | null }[] = [];
   private nextTickMs: number;
@@ -56,7 +58,7 @@ export class Bench {
       settings,
       carriesBeats: this.carriesBeats,
       silenceIsEvidence: this.silenceIsEvidence,
-      emit: (change) => this.changes.push(change),
+      emit: (change) => this.emit(change),
       newId: () => `id-${++this.ids}`,
       capture: this.capture,
       modelInfo: (kind) => ({ name: `model-of-${kind}`, sha256: 'ab'.repeat(32), precision: 'int8' }),
@@ -145,17 +147,23 @@ export class Bench {
   restart({ awayMs = 2_000, wallStepMs = 0, settings = this.settings } = {}): AlarmSnapshot {
     const wallAtZero = 1_790_000_000_000;
     const snapshot = this.engine.snapshot((tMs) => tMs + wallAtZero);
-    this.nowMs += awayMs;
-    this.nextTickMs = this.nowMs + this.tickMs;
-    this.pending.length = 0;
-    this.lastBeatMs = null;
-    this.engine = this.create(settings);
+    this.begin(awayMs, settings);
     this.engine.restore(
       JSON.parse(JSON.stringify(snapshot)) as AlarmSnapshot,
       (wallMs) => wallMs - wallAtZero - wallStepMs,
       this.nowMs,
     );
     return snapshot;
+  }
+
+  /** Another process, that knows of nothing, takes over `awayMs` later. */
+  begin(awayMs: number, settings = this.settings): this {
+    this.nowMs += awayMs;
+    this.nextTickMs = this.nowMs + this.tickMs;
+    this.pending.length = 0;
+    this.lastBeatMs = null;
+    this.engine = this.create(settings);
+    return this;
   }
 
   of(kind: AlertKind): AlertChange[] {

@@ -230,6 +230,84 @@ describe('acknowledge and snooze', () => {
   });
 });
 
+describe('an alert that an earlier process had told of and had not stored', () => {
+  const FAST = { kind: 'extreme-tachycardia', priority: 'high', values: { rateBpm: 181 } } as const;
+
+  it('goes on under its id, from its sequence, and has its one end', () => {
+    const bench = new Bench().start();
+    bench.engine.recall(0, [{ ...FAST, id: 'told', sequence: 2, onsetMs: -9_000, raisedMs: -3_000 }]);
+    expect(bench.engine.active()).toMatchObject([
+      { id: 'told', sequence: 2, values: { rateBpm: 181 }, onsetMs: -9_000 },
+    ]);
+    bench.run(30_000, 180);
+    expect(bench.news('extreme-tachycardia')).toEqual([]);
+    bench.run(30_000, 75);
+    expect(bench.of('extreme-tachycardia').map(({ id }) => id)).toEqual(bench.changes.map(() => 'told'));
+    expect(bench.of('extreme-tachycardia')[0]?.sequence).toBe(3);
+    expect(bench.ends('extreme-tachycardia')[0]).toMatchObject({ id: 'told', values: { endReason: 'cleared' } });
+  });
+
+  it('ends where it does not stand any more, and where nothing is known any more', () => {
+    for (const state of ['good', 'contact-off'] as const) {
+      const bench = new Bench().start().quality(state);
+      bench.engine.recall(0, [{ ...FAST, id: 'told', sequence: 1, onsetMs: -9_000, raisedMs: -3_000 }]);
+      if (state === 'good') bench.run(20_000, 75);
+      else bench.wait(70_000);
+      expect(bench.ends('extreme-tachycardia')).toMatchObject([{ id: 'told', sequence: 2 }]);
+    }
+  });
+
+  it('ends at once where the same has been raised anew, is snoozed, or is switched off', () => {
+    const told = [{ ...FAST, id: 'told', sequence: 5, onsetMs: -9_000, raisedMs: -3_000 }];
+    const anew = new Bench().start().run(30_000, 180);
+    const own = anew.news('extreme-tachycardia')[0]?.id;
+    anew.engine.recall(anew.nowMs, told);
+    expect(anew.changes.at(-1)).toMatchObject({
+      id: 'told',
+      sequence: 6,
+      event: 'end',
+      values: { endReason: 'restarted' },
+    });
+    expect(anew.engine.active().map(({ id }) => id)).toEqual([own]);
+    const snoozed = new Bench().start();
+    snoozed.engine.snooze('extreme-tachycardia', 60_000);
+    snoozed.engine.recall(0, told);
+    expect(snoozed.changes).toMatchObject([
+      { id: 'told', sequence: 6, event: 'end', values: { endReason: 'restarted' } },
+    ]);
+    const off = new Bench(settingsWith({ 'extreme-tachycardia': { enabled: false } })).start();
+    off.engine.recall(0, told);
+    expect(off.changes).toMatchObject([{ id: 'told', sequence: 6, event: 'end', values: { endReason: 'disabled' } }]);
+  });
+
+  it('of one that was stored: what was told since is counted, and nothing falls back', () => {
+    const bench = new Bench().start().run(30_000, 180);
+    const [alert] = bench.engine.active();
+    bench.restart();
+    bench.start();
+    const told = { ...alert!, values: { rateBpm: 199 }, onsetMs: 0, raisedMs: 0 };
+    bench.engine.recall(bench.nowMs, [{ ...told, sequence: alert!.sequence - 1 }]);
+    expect(bench.engine.active()).toMatchObject([{ sequence: alert!.sequence, values: alert!.values }]);
+    bench.engine.recall(bench.nowMs, [{ ...told, sequence: alert!.sequence + 2 }]);
+    expect(bench.engine.active()).toMatchObject([{ sequence: alert!.sequence + 2, values: { rateBpm: 199 } }]);
+    bench.run(30_000, 75);
+    expect(bench.ends('extreme-tachycardia')[0]?.sequence).toBe(alert!.sequence + 3);
+  });
+
+  it('a graver kind that stands explains it; times of the future are brought back', () => {
+    const bench = new Bench().start().run(10_000, 75).run(10_000, 180, { beatClass: 'V' });
+    expect(bench.engine.active().map(({ kind }) => kind)).toEqual(['ventricular-tachycardia']);
+    bench.engine.recall(bench.nowMs, [{ ...FAST, id: 'told', sequence: 1, onsetMs: 1e9, raisedMs: 2e9 }]);
+    expect(bench.changes.at(-1)).toMatchObject({
+      id: 'told',
+      event: 'end',
+      onsetMs: bench.nowMs,
+      raisedMs: bench.nowMs,
+      values: { endReason: 'subsumed', by: 'ventricular-tachycardia' },
+    });
+  });
+});
+
 describe('stop', () => {
   it('ends what is open', () => {
     const bench = new Bench().start().run(30_000, 160);

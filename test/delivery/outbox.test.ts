@@ -161,6 +161,129 @@ describe('stored and sent at the same time', () => {
   });
 });
 
+describe('what is no alarm', () => {
+  const calm = { afterDisk: true };
+
+  test('goes once it is on the disk, in its place, and other sensors do not wait for it', async () => {
+    const slow = slowStore();
+    const { outbox, bodies, up } = bench({}, slow.store);
+    await outbox.load();
+    up();
+    outbox.add(message(1));
+    outbox.add(message(2, 'a', calm));
+    outbox.add(message(3, 'a', calm));
+    outbox.add(message(4, 'b'));
+    expect(bodies()).toEqual([1, 4]);
+    expect([outbox.awaitsDisk('a'), outbox.awaitsDisk('b'), outbox.isBusy]).toEqual([true, false, true]);
+    slow.open[0]?.finish();
+    await tick();
+    expect(bodies()).toEqual([1, 4]);
+    slow.open[1]?.finish();
+    await tick();
+    expect(bodies()).toEqual([1, 4, 2, 3]);
+    expect(outbox.awaitsDisk('a')).toBe(false);
+  });
+
+  test('does not hold up an alarm behind it: both go at once', async () => {
+    const slow = slowStore();
+    const { outbox, bodies, up } = bench({}, slow.store);
+    await outbox.load();
+    up();
+    outbox.add(message(1, 'a', calm));
+    outbox.add(message(2, 'a', calm));
+    expect(bodies()).toEqual([]);
+    outbox.add(message(3));
+    expect(bodies()).toEqual([1, 2, 3]);
+  });
+
+  test('goes without the disk where that refuses', async () => {
+    const slow = slowStore();
+    const { outbox, bodies, up } = bench({}, slow.store);
+    await outbox.load();
+    up();
+    outbox.add(message(1, 'a', calm));
+    slow.open[0]?.fail(new Error('No space left on device'));
+    await tick();
+    expect(bodies()).toEqual([1]);
+    outbox.add(message(2, 'a', calm));
+    expect(bodies()).toEqual([1, 2]);
+  });
+
+  test('waits for the link as everything else, and then goes marked replayed', async () => {
+    const slow = slowStore();
+    const { outbox, sent, bodies, up } = bench({}, slow.store);
+    await outbox.load();
+    outbox.add(message(1, 'a', calm));
+    up();
+    expect(bodies()).toEqual([]);
+    slow.open[0]?.finish();
+    await tick();
+    expect(bodies()).toEqual([1]);
+    expect(sent[0]?.replayed).toBe(true);
+  });
+});
+
+describe('kept', () => {
+  test('is told once: when it is handed over, or when the disk has answered, whichever comes first', async () => {
+    const slow = slowStore();
+    const { outbox, up, setSlots, bodies } = bench({}, slow.store);
+    const told: string[] = [];
+    const add = (n: number, over = {}) => outbox.add(message(n, 'a', over), [], () => told.push(`${n}`));
+    await outbox.load();
+    add(1);
+    expect(told).toEqual([]);
+    slow.open[0]?.finish();
+    await tick();
+    expect(told).toEqual(['1']);
+    up();
+    add(2);
+    expect(told).toEqual(['1', '2']);
+    setSlots(0);
+    add(3);
+    expect(told).toEqual(['1', '2']);
+    setSlots(9);
+    outbox.pumpFresh();
+    expect(told).toEqual(['1', '2', '3']);
+    add(4, { afterDisk: true });
+    expect(told).toHaveLength(3);
+    for (let i = 1; i <= 3; i++) {
+      slow.open[i]?.finish();
+      await tick();
+    }
+    expect(told).toEqual(['1', '2', '3', '4']);
+    expect(bodies()).toEqual([1, 2, 3, 4]);
+  });
+});
+
+test('what is about something sent before all that waits goes first, also after a restart', async () => {
+  const store = createMemoryStore();
+  const first = bench({}, store);
+  await first.outbox.load();
+  first.outbox.add(message(3));
+  await tick();
+  const second = bench({ replayPerSecond: 1000 }, store);
+  await second.outbox.load();
+  second.outbox.add(message(4));
+  second.outbox.add(message(5, 'b'));
+  second.outbox.add(message(2, 'a', { first: true }));
+  second.outbox.add(message(1, 'a', { first: true }));
+  await tick();
+  const third = bench({ replayPerSecond: 1000 }, store);
+  await third.outbox.load();
+  third.outbox.add(message(6));
+  third.outbox.add(message(0, 'a', { first: true }));
+  for (const [{ up, sent }, expected] of [
+    [second, [1, 2, 3, 4]],
+    [third, [0, 1, 2, 3, 4, 6]],
+  ] as const) {
+    up();
+    const of = (sensor: string) =>
+      sent.filter(({ item }) => item.sensor === sensor).map(({ item }) => (JSON.parse(item.body) as { n: number }).n);
+    expect(of('a')).toEqual(expected);
+    expect(of('b')).toEqual([5]);
+  }
+});
+
 describe('after a restart', () => {
   test('everything unacknowledged comes again, marked replayed, in order, numbers going on', async () => {
     const store = createMemoryStore();

@@ -1,3 +1,4 @@
+import type { ToldCall } from '../../alarm/engine.js';
 import { OpenAlert } from '../../alarm/open-alert.js';
 import type { Peers, Witness } from '../../alarm/peers.js';
 import type { AlertChange } from '../../domain/alert.js';
@@ -33,7 +34,7 @@ export type Decision =
   | { readonly alert: AlertChange };
 
 /** What somebody tells the alarms from outside. */
-export type Told = readonly [call: 'inference' | 'device' | 'ack' | 'snooze', ...args: unknown[]];
+export type Told = readonly [call: ToldCall, ...args: unknown[]];
 
 /** A witness as it is kept: its one function asked for the time it is asked for. */
 export type KeptWitness = Omit<Witness, 'beatsWithin'> & { readonly within: readonly (readonly [number, number])[] };

@@ -71,6 +71,8 @@ async function fly(format: string, options: Record<string, string | number | boo
   await time.advance(110_000);
   station.link.handlers?.onClose('unplugged');
   await time.advance(30_000);
+  const told = { id: 'told', sequence: 2, kind: 'pause', priority: 'medium', values: { longestMs: 3100 } } as const;
+  station.station.alarms.recall(time.monotonicMs(), [{ ...told, onsetMs: 1_000, raisedMs: 2_000 }]);
   station.station.alarms.ack('extreme-tachycardia', time.monotonicMs() + 60_000);
   station.station.alarms.snooze('pause', time.monotonicMs() + 60_000);
   await time.advance(110_000);
