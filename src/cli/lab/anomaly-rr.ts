@@ -1,6 +1,6 @@
 import { UsageError } from '../usage-error.js';
 import { announceBackend, type LabModel, labImport, refuseAugmentation, reporter, say, workFolder } from './model.js';
-import { exportStep, findData, pruneStep, quantizeStep, refuseTrainingOptions } from './steps.js';
+import { exportStep, findData, pruneStep, quantizeStep, refuseTrainingOptions, tableStep } from './steps.js';
 
 const NAME = 'anomaly-rr';
 const load = () => labImport(() => import('../../lab/models/anomaly-rr/index.js'));
@@ -28,6 +28,8 @@ export const anomalyRr: LabModel = {
   },
 
   prune: pruneStep(NAME, trainingData, async (step) => (await load()).pruneAnomaly(step)),
+
+  pruningTable: tableStep(NAME, trainingData, async (step) => (await load()).anomalyPruningTable(step)),
 
   quantize: quantizeStep(NAME, trainingData, async (step) => (await load()).quantizeAnomaly(step)),
 

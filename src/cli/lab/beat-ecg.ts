@@ -53,13 +53,13 @@ async function ownSplit(file: string | undefined, options: DataOptions): Promise
 /** N, S or V of every beat of an ECG lead: trained on DS1 and svdb and tested on DS2, or on people of one's own. */
 export const beatEcg: LabModel = {
   async train({ out = workFolder(NAME, 'float'), folds, seed, seeds, epochs, backend, classWeights, ...options }) {
+    const split = await ownSplit(options.split, options);
     await announceBackend(backend);
     const { BEAT_ECG_RECIPE, trainBeatEcg } = await load();
     const { mains, muscle, baseline } = options;
     const added = Object.entries({ mains, muscle, baseline }).filter(([, level]) => level !== undefined);
     const augmentation = added.length > 0 && { ...BEAT_ECG_RECIPE.augmentation, ...Object.fromEntries(added) };
     const { bar, onProgress } = reporter();
-    const split = await ownSplit(options.split, options);
     const training = await trainBeatEcg({
       ...(await dataOptions(options, split)),
       ...(split && { split }),

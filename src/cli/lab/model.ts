@@ -86,8 +86,8 @@ export interface EvaluateArguments extends DataOptions {
 export interface LabModel {
   train(options: TrainArguments): Promise<void>;
   prune(options: PruneArguments): Promise<void>;
-  /** Sparsity against accuracy, size and speed; where the model has one. */
-  pruningTable?(options: PruneTableArguments): Promise<readonly PruningRow[]>;
+  /** Sparsity against accuracy, size and speed. */
+  pruningTable(options: PruneTableArguments): Promise<readonly PruningRow[]>;
   quantize(options: QuantizeArguments): Promise<void>;
   export(options: ExportArguments): Promise<void>;
   evaluate(folder: string | undefined, options: EvaluateArguments): Promise<void>;

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError } from '../usage-error.js';
 import { type LabModel, labImport, type PruneTableArguments, say, workFolder } from './model.js';
 
 /** `slothd lab prune --table`: sparsity against accuracy, bytes, compressed bytes and latency, as text or JSON. */
@@ -8,9 +7,6 @@ export async function pruningTable(
   model: LabModel,
   options: PruneTableArguments & { readonly model: string; readonly out?: string },
 ): Promise<void> {
-  if (!model.pruningTable) {
-    throw new UsageError(`${options.model} has no pruning table; beat-ecg and rhythm-rr have one`);
-  }
   const { renderPruningTable } = await labImport(() => import('../../lab/prune/table.js'));
   const rows = await model.pruningTable(options);
   const folder = options.out ?? workFolder(options.model);

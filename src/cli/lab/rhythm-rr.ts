@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { RhythmTestFigures } from '../../lab/models/rhythm-rr/index.js';
 import { announceBackend, type LabModel, labImport, refuseAugmentation, reporter, say, workFolder } from './model.js';
-import { exportStep, findData, quantizeStep } from './steps.js';
+import { exportStep, findData, quantizeStep, tableStep } from './steps.js';
 
 const NAME = 'rhythm-rr';
 const load = () => labImport(() => import('../../lab/models/rhythm-rr/index.js'));
@@ -41,18 +41,7 @@ export const rhythmRr: LabModel = {
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
   },
 
-  async pruningTable({ from, backend, shares, channelShares, ...options }) {
-    await announceBackend(backend);
-    const { rhythmRrPruningTable } = await load();
-    const { bar, onProgress } = reporter();
-    const rows = await rhythmRrPruningTable({
-      ...(await trainingData(options)),
-      ...{ modelFolder: from ?? workFolder(NAME, 'float'), backend, onProgress },
-      ...{ magnitude: shares, channels: channelShares },
-    });
-    bar.end();
-    return rows;
-  },
+  pruningTable: tableStep(NAME, trainingData, async (step) => (await load()).rhythmRrPruningTable(step)),
 
   quantize: quantizeStep(NAME, trainingData, async (step) => (await load()).quantizeRhythmRr(step)),
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ShockableAlarmFigures } from '../../lab/models/shockable-ecg/index.js';
 import { announceBackend, type LabModel, labImport, refuseAugmentation, reporter, say, workFolder } from './model.js';
-import { exportStep, findData, pruneStep, quantizeStep, refuseTrainingOptions } from './steps.js';
+import { exportStep, findData, pruneStep, quantizeStep, refuseTrainingOptions, tableStep } from './steps.js';
 
 const NAME = 'shockable-ecg';
 const load = () => labImport(() => import('../../lab/models/shockable-ecg/index.js'));
@@ -29,6 +29,8 @@ export const shockableEcg: LabModel = {
   },
 
   prune: pruneStep(NAME, trainingData, async (step) => (await load()).pruneShockable(step)),
+
+  pruningTable: tableStep(NAME, trainingData, async (step) => (await load()).shockablePruningTable(step)),
 
   quantize: quantizeStep(NAME, trainingData, async (step) => (await load()).quantizeShockable(step)),
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExportResult } from '../../lab/export/index.js';
 import type { LabProgress } from '../../lab/progress.js';
+import type { PruningRow } from '../../lab/prune/table.js';
 import type { CalibrationMethod, Quantization } from '../../lab/quantize/index.js';
 import { UsageError } from '../usage-error.js';
 import {
@@ -74,6 +75,33 @@ export function pruneStep(
     });
     bar.end();
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);
+  };
+}
+
+interface TableStep extends StepData {
+  readonly modelFolder: string;
+  readonly magnitude: readonly number[];
+  readonly channels: readonly number[];
+  readonly backend: 'auto';
+  onProgress(progress: LabProgress): void;
+}
+
+/** `lab prune --table`. */
+export function tableStep(
+  model: string,
+  data: FindData,
+  table: (options: TableStep) => Promise<readonly PruningRow[]>,
+): LabModel['pruningTable'] {
+  return async ({ from, backend, shares, channelShares, ...options }) => {
+    await announceBackend(backend);
+    const { bar, onProgress } = reporter();
+    const rows = await table({
+      ...(await data(options)),
+      ...{ modelFolder: from ?? workFolder(model, 'float'), backend, onProgress },
+      ...{ magnitude: shares, channels: channelShares },
+    });
+    bar.end();
+    return rows;
   };
 }
 

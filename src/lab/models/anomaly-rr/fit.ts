@@ -13,7 +13,7 @@ import { type Batch, type EpochReport, predict, trainModel } from '../../train/l
 import { Random } from '../../train/random.js';
 import { type MadeUp, makeUp } from './made-up.js';
 import { anomalyNetwork, LABELS } from './network.js';
-import { ANOMALY_PRUNING, type AnomalyRecipe } from './recipe.js';
+import { ANOMALY_PRUNING, ANOMALY_TUNING, type AnomalyRecipe } from './recipe.js';
 
 const COUNT = ANOMALY_FEATURES.length;
 const RATE = ANOMALY_FEATURES.indexOf('rate');
@@ -77,7 +77,7 @@ interface Lesson {
 }
 
 /** A person's windows as departures, the baseline learning as it goes, and what it would make of made-up rhythms now and then. */
-function lessonOf(
+export function lessonOf(
   { features, spanMs, count }: AnomalyRecord,
   preprocessing: AnomalyPreprocessing,
   random: Random,
@@ -140,6 +140,19 @@ export async function fitPruned(
     onEpoch,
     onStep: (step, weights) => pruner.step(step, weights),
   });
+}
+
+/** Trains a network on as it is: what one that lost units needs. Changes the model in place; the constants stay. */
+export async function fitTuned(
+  { model, preprocessing }: Fitted,
+  records: readonly AnomalyRecord[],
+  recipe: AnomalyRecipe,
+  seed: number,
+  onEpoch?: OnEpoch,
+): Promise<void> {
+  const random = new Random(seed + 104729);
+  const lessons = records.map((record) => lessonOf(record, preprocessing, random));
+  await trainModel(model, batches(lessons, recipe, seed + 15_485_863), { ...recipe, ...ANOMALY_TUNING }, { onEpoch });
 }
 
 /** Windows of all people with equal odds. */

@@ -31,3 +31,6 @@ export const ANOMALY_PRUNING = {
   begin: 0.05,
   end: 0.7,
 } as const;
+
+/** After units were taken out the network is trained on as long as it was trained at first, a little more gently. */
+export const ANOMALY_TUNING = { epochs: 6, peakLearningRate: 3e-3 } as const;

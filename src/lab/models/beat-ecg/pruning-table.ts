@@ -3,7 +3,7 @@ import { type BackendName, openBackend } from '../../backend.js';
 import { addMatrices, reportOf } from '../../evaluation/beat-classes.js';
 import type { LabProgress } from '../../progress.js';
 import { type PruningRow, pruningTable } from '../../prune/table.js';
-import type { EpochReport } from '../../train/loop.js';
+import { pruningProgress } from '../pruning-progress.js';
 import { loadTraining } from './bundle.js';
 import {
   type BeatEcgDataOptions,
@@ -57,10 +57,10 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
   const train = [...people, ...(await loadOtherLeads(leadsOf, quietly))];
   const judges = records.filter((_, i) => foldOf[i] === 0);
 
-  const of = recipe.epochs + magnitude.length * BEAT_ECG_PRUNING.epochs + channels.length * BEAT_ECG_TUNING.epochs;
-  let done = 0;
-  let stage = 'training on all but a fold of the patients';
-  const onEpoch = (epoch: EpochReport) => onProgress?.({ stage, done: ++done, of, epoch });
+  const { onEpoch, onRow } = pruningProgress(
+    recipe.epochs + magnitude.length * BEAT_ECG_PRUNING.epochs + channels.length * BEAT_ECG_TUNING.epochs,
+    onProgress,
+  );
   const fitted = await fitNetwork(train, recipe, seed, onEpoch, { intervals, ...control });
   const { model, preprocessing } = fitted;
   const ready = standardised(judges, preprocessing);
@@ -71,9 +71,7 @@ export async function beatEcgPruningTable(options: BeatEcgTableOptions): Promise
     prune: (copy, sparsity) =>
       fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch, { intervals, ...control }),
     tune: (copy) => fitTuned({ ...fitted, model: copy }, train, recipe, seed, onEpoch, control),
-    onRow: (_done, _of, kind, share) => {
-      stage = kind === 'none' ? 'as it is' : `${kind} ${(share * 100).toFixed(0)} %`;
-    },
+    onRow,
   });
   model.dispose();
   return rows;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { type BackendName, openBackend } from '../../backend.js';
 import type { LabProgress } from '../../progress.js';
 import { type PruningRow, pruningTable } from '../../prune/table.js';
-import type { EpochReport } from '../../train/loop.js';
+import { pruningProgress } from '../pruning-progress.js';
 import { loadTraining } from './bundle.js';
 import { loadTrainingRecords, patientFolds, type RhythmRrDataOptions } from './data.js';
 import { windowFigures } from './figures.js';
@@ -45,11 +45,10 @@ export async function rhythmRrPruningTable(options: RhythmRrTableOptions): Promi
   const train = records.filter((_, i) => foldOf[i] !== 0);
   const judges = records.filter((_, i) => foldOf[i] === 0);
 
-  const of =
-    fitEpochs(recipe) + magnitude.length * RHYTHM_RR_PRUNING.epochs + channels.length * RHYTHM_RR_TUNING.epochs;
-  let done = 0;
-  let stage = 'training on four fifths of the people';
-  const onEpoch = (epoch: EpochReport) => onProgress?.({ stage, done: ++done, of, epoch });
+  const { onEpoch, onRow } = pruningProgress(
+    fitEpochs(recipe) + magnitude.length * RHYTHM_RR_PRUNING.epochs + channels.length * RHYTHM_RR_TUNING.epochs,
+    onProgress,
+  );
   const fitted = await fitNetwork(train, recipe, seed, onEpoch);
   const { model, preprocessing } = fitted;
   const sets = judges.map((record) => ({ record, windows: windowsOf(record, EVERY_BEATS, preprocessing) }));
@@ -62,9 +61,7 @@ export async function rhythmRrPruningTable(options: RhythmRrTableOptions): Promi
     },
     prune: (copy, sparsity) => fitPruned({ ...fitted, model: copy }, train, recipe, seed, { sparsity }, onEpoch),
     tune: (copy) => fitTuned({ ...fitted, model: copy }, train, recipe, seed, onEpoch),
-    onRow: (_done, _of, kind, share) => {
-      stage = kind === 'none' ? 'as it is' : `${kind} ${(share * 100).toFixed(0)} %`;
-    },
+    onRow,
   });
   model.dispose();
   return rows;

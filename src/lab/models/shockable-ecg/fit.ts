@@ -5,7 +5,7 @@ import { type PruningWish, plannedPruner } from '../../prune/plan.js';
 import { type EpochReport, trainModel } from '../../train/loop.js';
 import { seedDropout } from '../../train/seeded-dropout.js';
 import { featureHead, type Heads, headInputs, joinHeads, signalHead } from './network.js';
-import { SHOCKABLE_PRUNING, type ShockableRecipe } from './recipe.js';
+import { SHOCKABLE_PRUNING, SHOCKABLE_TUNING, type ShockableRecipe } from './recipe.js';
 import { poolBatches, poolConstants, ShockableSampler, standardisePool } from './sampling.js';
 
 export interface Fitted {
@@ -70,7 +70,7 @@ export async function fitHeads(
 
 /** Prunes a trained network while training it on, both halves together. Changes the model in place. */
 export async function fitPruned(
-  { model, preprocessing }: Fitted,
+  fitted: Fitted,
   records: readonly ShockableRecord[],
   noise: readonly Float32Array[],
   recipe: ShockableRecipe,
@@ -80,13 +80,40 @@ export async function fitPruned(
 ): Promise<void> {
   const { epochs, peakLearningRate } = SHOCKABLE_PRUNING;
   const settings = { ...recipe.signal, epochs, peakLearningRate };
-  const pool = new ShockableSampler(records, noise, recipe, seed + 7919).pool(recipe.features.pool, 1);
-  standardisePool(pool, preprocessing);
-  const names = model.trainableWeights.map((weight) => weight.originalName);
+  const names = fitted.model.trainableWeights.map((weight) => weight.originalName);
   const pruner = plannedPruner(wish, SHOCKABLE_PRUNING, epochs * settings.stepsPerEpoch, names);
-  seedDropout(model, seed);
-  await trainModel(model, poolBatches(pool, settings.batchSize, seed + 1, 'both', recipe.ownKind), settings, {
+  const next = bothHalves(fitted, records, noise, recipe, seed + 7919, seed + 1);
+  seedDropout(fitted.model, seed);
+  await trainModel(fitted.model, next, settings, {
     onEpoch,
     onStep: (step, weights) => pruner.step(step, weights),
   });
+}
+
+/** Trains a network on as it is, both halves together: what one that lost channels needs. Changes the model in place. */
+export async function fitTuned(
+  fitted: Fitted,
+  records: readonly ShockableRecord[],
+  noise: readonly Float32Array[],
+  recipe: ShockableRecipe,
+  seed: number,
+  onEpoch?: OnEpoch,
+): Promise<void> {
+  const next = bothHalves(fitted, records, noise, recipe, seed + 104729, seed + 2);
+  seedDropout(fitted.model, seed + 1);
+  await trainModel(fitted.model, next, { ...recipe.signal, ...SHOCKABLE_TUNING }, { onEpoch });
+}
+
+/** Batches of whole windows, signal and features, all of them augmented. */
+function bothHalves(
+  { preprocessing }: Fitted,
+  records: readonly ShockableRecord[],
+  noise: readonly Float32Array[],
+  recipe: ShockableRecipe,
+  poolSeed: number,
+  orderSeed: number,
+) {
+  const pool = new ShockableSampler(records, noise, recipe, poolSeed).pool(recipe.features.pool, 1);
+  standardisePool(pool, preprocessing);
+  return poolBatches(pool, recipe.signal.batchSize, orderSeed, 'both', recipe.ownKind);
 }

@@ -6,6 +6,7 @@ export { type EvaluateShockableOptions, evaluateShockable, type ShockableTestFig
 export { type ExportShockableOptions, exportShockable } from './export.js';
 export { type ShockableWindowFigures, shockableWindowFigures } from './figures.js';
 export { type PruneShockableOptions, pruneShockable } from './prune.js';
+export { type ShockableTableOptions, shockablePruningTable } from './pruning-table.js';
 export { type QuantizeShockableOptions, quantizeShockable } from './quantize.js';
 export { SHOCKABLE_RECIPE, type ShockableRecipe } from './recipe.js';
 export { replayedFigures } from './replayed.js';

@@ -91,3 +91,6 @@ export const SHOCKABLE_PRUNING = {
   begin: 0.05,
   end: 0.7,
 } as const;
+
+/** After channels were taken out the network is trained on, both halves together: longer than a pruning, a little less gently. */
+export const SHOCKABLE_TUNING = { epochs: 8, peakLearningRate: 2e-3 } as const;

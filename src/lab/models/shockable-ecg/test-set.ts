@@ -41,8 +41,8 @@ export async function shockableTestSet(
   };
 }
 
-/** What a file's answers, one for each window in turn, make of the test records. */
-function scoredOf(records: readonly ShockableRecord[], answers: readonly Float32Array[]): ScoredRecord[] {
+/** What a file's answers, one for each window in turn, make of some records. */
+export function scoredOf(records: readonly ShockableRecord[], answers: readonly Float32Array[]): ScoredRecord[] {
   let at = 0;
   return records.map((record) => {
     const logits = new Float32Array(record.ends.length * LABELS.length);
