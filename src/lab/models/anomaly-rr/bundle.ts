@@ -1,42 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type AnomalyPreprocessing, parseAnomalyPreprocessing } from '../../../inference/windows/anomaly-rr.js';
-import { LabError } from '../../error.js';
-import { loadModel, saveModel } from '../../train/model-files.js';
-import type { Fitted } from './fit.js';
+import { type Training, trainingFolders } from '../training-folder.js';
 
-/** What a trained model's folder says beside its weights (`training.json`): all that an export needs of it. */
-export interface AnomalyTraining {
+/** A training of anomaly-rr; validated by cross-validation over the people of nsr2db, and on patients. */
+export interface AnomalyTraining extends Training<AnomalyPreprocessing> {
   readonly model: 'anomaly-rr';
-  readonly seed: number;
-  readonly backend: string;
-  /** Share of zeros among the kernels' weights; 0 where it was not pruned. */
-  readonly sparsity: number;
-  readonly preprocessing: AnomalyPreprocessing;
-  readonly recipe: unknown;
-  readonly trainedOn: readonly string[];
-  /** Figures by cross-validation over the people of nsr2db, and on patients; null where there was none. */
-  readonly validation: unknown;
 }
 
-const FILE = 'training.json';
-
-export async function saveTraining(folder: string, fitted: Fitted, training: AnomalyTraining): Promise<void> {
-  await saveModel(fitted.model, folder);
-  await writeFile(join(folder, FILE), `${JSON.stringify(training, null, 1)}\n`);
-}
-
-/** @throws LabError that names the folder's file which is missing or wrong */
-export async function loadTraining(folder: string): Promise<{ fitted: Fitted; training: AnomalyTraining }> {
-  const file = join(folder, FILE);
-  let training: AnomalyTraining;
-  try {
-    training = JSON.parse(await readFile(file, 'utf8')) as AnomalyTraining;
-    parseAnomalyPreprocessing({ ...training.preprocessing });
-  } catch (error) {
-    throw new LabError(`${file}: no training of anomaly-rr can be read (${(error as Error).message})`, {
-      cause: error,
-    });
-  }
-  return { fitted: { model: await loadModel(folder), preprocessing: training.preprocessing }, training };
-}
+export const { readTraining, loadTraining, saveTraining } = trainingFolders<AnomalyTraining, AnomalyPreprocessing>(
+  'anomaly-rr',
+  parseAnomalyPreprocessing,
+);

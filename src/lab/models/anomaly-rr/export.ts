@@ -1,6 +1,6 @@
-import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
-import { loadQuantization } from '../../quantize/index.js';
-import { loadTraining } from './bundle.js';
+import { type ExportResult, exportBundle, spread } from '../../export/index.js';
+import { type ExportOptions, readWork, toldOf } from '../work.js';
+import { loadTraining, readTraining } from './bundle.js';
 import { cardText } from './card-text.js';
 import type { AnomalyDataOptions } from './data.js';
 import { testFiguresOf } from './evaluate.js';
@@ -17,25 +17,12 @@ const GOLDEN_ITEMS = 12;
  */
 const LEAST_AGREEMENT = 0.98;
 
-export interface ExportAnomalyOptions extends AnomalyDataOptions {
-  readonly floatFolder: string;
-  readonly prunedFolder: string;
-  readonly floatOnnxFolder: string;
-  readonly prunedOnnxFolder: string;
-  /** The bundle. */
-  readonly outDir: string;
-  readonly version: string;
-  readonly defaultVariant?: string;
-  /** Text that follows the model's own description in CARD.md: figures measured elsewhere. */
-  readonly notes?: string;
-}
+export interface ExportAnomalyOptions extends AnomalyDataOptions, ExportOptions {}
 
 /** Makes the bundle: every variant held against the float one on the validation people of ltafdb, written whole. */
 export async function exportAnomaly(options: ExportAnomalyOptions): Promise<ExportResult> {
-  const { fitted, training } = await loadTraining(options.floatFolder);
-  const pruned = (await loadTraining(options.prunedFolder)).training;
-  const quantization = await loadQuantization(options.floatOnnxFolder);
-  const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
+  const { training, pruned, quantization, variants } = await readWork(options, readTraining);
+  const { fitted } = await loadTraining(options.floatFolder);
   const testSet = await anomalyTestSet(options, training.preprocessing);
   const all = testSet.items;
   const answer = answerOf(fitted.model);
@@ -52,12 +39,8 @@ export async function exportAnomaly(options: ExportAnomalyOptions): Promise<Expo
     preprocessing: { ...training.preprocessing },
     training: {
       data: 'Normal Sinus Rhythm RR (nsr2db, 41 of 54 people), annotated beats, cleaned as the daemon cleans them, and made-up rhythms',
-      trainedOn: training.trainedOn,
-      backend: training.backend,
-      seed: training.seed,
-      recipe: training.recipe,
+      ...toldOf(training, pruned),
       validation: 'in the card above',
-      pruned: { sparsity: pruned.sparsity, recipe: pruned.recipe },
     },
     calibration: { ...quantization.calibration },
     variants,

@@ -1,9 +1,10 @@
 import type { BeatEcgPreprocessing } from '../../../inference/windows/beat-ecg.js';
 import { openBackend } from '../../backend.js';
 import { LabError } from '../../error.js';
-import { type ExportResult, exportBundle, GATE, readVariants, spread } from '../../export/index.js';
-import { loadQuantization, type ModelItem } from '../../quantize/index.js';
-import { loadTraining } from './bundle.js';
+import { type ExportResult, exportBundle, GATE, spread } from '../../export/index.js';
+import type { ModelItem } from '../../quantize/index.js';
+import { type ExportOptions, readWork, toldOf } from '../work.js';
+import { readTraining } from './bundle.js';
 import { cardText } from './card-text.js';
 import { type BeatEcgDataOptions, loadTrainingRecords, standardised } from './data.js';
 import { LABELS } from './network.js';
@@ -15,18 +16,7 @@ import { crossValidated } from './validation.js';
 /** Beats of the golden vectors, spread over the test records. */
 const GOLDEN_ITEMS = 12;
 
-export interface ExportBeatEcgOptions extends Omit<BeatEcgDataOptions, 'split'> {
-  readonly floatFolder: string;
-  readonly prunedFolder: string;
-  /** Folders that `quantizeBeatEcg` filled from the float and from the pruned training. */
-  readonly floatOnnxFolder: string;
-  readonly prunedOnnxFolder: string;
-  /** The bundle. */
-  readonly outDir: string;
-  readonly version: string;
-  readonly defaultVariant?: string;
-  /** Markdown for the card: figures measured elsewhere. */
-  readonly notes?: string;
+export interface ExportBeatEcgOptions extends Omit<BeatEcgDataOptions, 'split'>, ExportOptions {
   /** Agreement and metric loss a variant is refused over; see `GATE`. */
   readonly minAgreement?: number;
 }
@@ -45,20 +35,14 @@ const LEAST_JUDGED = 5_000;
  */
 export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<ExportResult> {
   await openBackend('auto');
-  const { training } = await loadTraining(options.floatFolder);
-  const pruned = (await loadTraining(options.prunedFolder)).training;
+  const kinds = ['fp16', 'int8-weights', 'int8'] as const;
+  const { training, pruned, quantization, variants } = await readWork(options, readTraining, kinds);
   if (JSON.stringify(pruned.split) !== JSON.stringify(training.split)) {
     throw new LabError(
       `${options.floatFolder} and ${options.prunedFolder} were made with different splits: prune the float model anew`,
     );
   }
   const split = beatSplit(training.split);
-  const quantization = await loadQuantization(options.floatOnnxFolder);
-  const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, [
-    'fp16',
-    'int8-weights',
-    'int8',
-  ]);
   const lost = crossValidated(training.validation) - crossValidated(pruned.validation);
   // Pruning that costs patients who were not trained on too much is left out, and the card says so.
   const prunedIsWorse = lost > GATE.maxMetricLoss;
@@ -69,6 +53,7 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
   const judged = await judgedBeats(withSplit, training.preprocessing);
   const testSet = await beatEcgTestSet(withSplit, training.preprocessing);
   const golden = spread(testSet.items, GOLDEN_ITEMS);
+  const told = toldOf(training, pruned);
   return exportBundle({
     outDir: options.outDir,
     name: 'beat-ecg',
@@ -81,13 +66,10 @@ export async function exportBeatEcg(options: ExportBeatEcgOptions): Promise<Expo
         ? `${split.trainTitle}${split.own.title && `: ${split.own.title}`}; people of ${split.testTitle} left out`
         : 'MIT-BIH Arrhythmia DS1 (de Chazal 2004) and MIT-BIH Supraventricular, patients of DS2 left out',
       ...(split.own && { split: split.own }),
-      trainedOn: training.trainedOn,
-      backend: training.backend,
-      seed: training.seed,
+      ...told,
       intervalsOf: training.intervalsOf ?? [],
-      recipe: training.recipe,
       validation: training.validation,
-      pruned: { sparsity: pruned.sparsity, recipe: pruned.recipe, validation: pruned.validation },
+      pruned: { ...told.pruned, validation: pruned.validation },
       logitOffsets: {
         float: training.logitOffsets,
         pruned: pruned.logitOffsets,

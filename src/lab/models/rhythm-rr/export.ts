@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { parseManifest } from '../../../inference/bundle/manifest.js';
 import { parseRhythmPreprocessing } from '../../../inference/windows/rhythm-rr.js';
 import { LabError } from '../../error.js';
-import { type ExportResult, type ExportVariant, exportBundle, readVariants, spread } from '../../export/index.js';
+import { type ExportResult, type ExportVariant, exportBundle, spread } from '../../export/index.js';
 import { readModelFile } from '../../onnx/index.js';
-import { answers, loadQuantization, type ModelItem, type Quantization } from '../../quantize/index.js';
-import { loadTraining, type RhythmRrTraining } from './bundle.js';
+import { answers, type ModelItem, type Quantization } from '../../quantize/index.js';
+import { type ExportOptions, readWork, toldOf } from '../work.js';
+import { type RhythmRrTraining, readTraining } from './bundle.js';
 import { cardText } from './card-text.js';
 import { loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
 import { windowFigures } from './figures.js';
@@ -19,20 +20,9 @@ import { shippedSetting } from './train.js';
 /** Windows of the golden vectors, spread over the test records. */
 const GOLDEN_ITEMS = 12;
 
-export interface ExportRhythmRrOptions extends RhythmRrDataOptions {
-  readonly floatFolder: string;
-  readonly prunedFolder: string;
-  /** Folders that `quantizeRhythmRr` filled from the float and from the pruned training. */
-  readonly floatOnnxFolder: string;
-  readonly prunedOnnxFolder: string;
-  /** The bundle. */
-  readonly outDir: string;
-  readonly version: string;
-  readonly defaultVariant?: string;
+export interface ExportRhythmRrOptions extends RhythmRrDataOptions, ExportOptions {
   /** Agreement a variant is refused over; see `GATE`. */
   readonly minAgreement?: number;
-  /** Text that follows the model's own description in CARD.md: figures measured elsewhere. */
-  readonly notes?: string;
   /**
    * A bundle of the same model that is measured and told anew, its files as they are: after a change of the alarm's
    * setting or of the notes. The folders above are not read then.
@@ -48,16 +38,12 @@ interface Source {
 }
 
 async function fromWork(options: ExportRhythmRrOptions): Promise<Source> {
-  const { training } = await loadTraining(options.floatFolder);
-  const pruned = (await loadTraining(options.prunedFolder)).training;
-  const { preprocessing, validation, trainedOn, backend, seed, recipe } = training;
+  const { training, pruned, quantization, variants } = await readWork(options, readTraining);
+  const { preprocessing, validation } = training;
   return {
-    training: {
-      ...{ data: DATA, trainedOn, backend, seed, recipe, preprocessing, validation },
-      pruned: { sparsity: pruned.sparsity, recipe: pruned.recipe },
-    },
-    calibration: (await loadQuantization(options.floatOnnxFolder)).calibration,
-    variants: await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']),
+    training: { data: DATA, ...toldOf(training, pruned), preprocessing, validation },
+    calibration: quantization.calibration,
+    variants,
   };
 }
 

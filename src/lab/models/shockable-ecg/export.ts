@@ -1,7 +1,8 @@
 import { LabError } from '../../error.js';
-import { type ExportResult, exportBundle, readVariants, spread } from '../../export/index.js';
-import { answers, loadQuantization } from '../../quantize/index.js';
-import { loadTraining } from './bundle.js';
+import { type ExportResult, exportBundle, spread } from '../../export/index.js';
+import { answers } from '../../quantize/index.js';
+import { type ExportOptions, readWork, toldOf } from '../work.js';
+import { readTraining } from './bundle.js';
 import { cardText } from './card-text.js';
 import type { ShockableDataOptions } from './data.js';
 import { LABELS } from './network.js';
@@ -11,26 +12,11 @@ import { shippedSetting } from './train.js';
 /** Windows of the golden vectors, spread over the test records. */
 const GOLDEN_ITEMS = 12;
 
-export interface ExportShockableOptions extends ShockableDataOptions {
-  readonly floatFolder: string;
-  readonly prunedFolder: string;
-  /** Folders that `quantizeShockable` filled from the float and from the pruned training. */
-  readonly floatOnnxFolder: string;
-  readonly prunedOnnxFolder: string;
-  /** The bundle. */
-  readonly outDir: string;
-  readonly version: string;
-  readonly defaultVariant?: string;
-  /** Text that follows the model's own description in CARD.md: figures measured elsewhere. */
-  readonly notes?: string;
-}
+export interface ExportShockableOptions extends ShockableDataOptions, ExportOptions {}
 
 /** Makes the bundle: every variant measured on mitdb and cinc2017's noise, held against the gate, written whole. */
 export async function exportShockable(options: ExportShockableOptions): Promise<ExportResult> {
-  const { training } = await loadTraining(options.floatFolder);
-  const pruned = (await loadTraining(options.prunedFolder)).training;
-  const quantization = await loadQuantization(options.floatOnnxFolder);
-  const variants = await readVariants(options.floatOnnxFolder, options.prunedOnnxFolder, ['fp16', 'int8']);
+  const { training, pruned, quantization, variants } = await readWork(options, readTraining);
   const testSet = await shockableTestSet(options, training.preprocessing);
   const all = testSet.items;
   const { on, off, verdicts, clearMs } = shippedSetting();
@@ -46,12 +32,8 @@ export async function exportShockable(options: ExportShockableOptions): Promise<
     preprocessing: { ...training.preprocessing },
     training: {
       data: 'MIT-BIH Malignant Ventricular Ectopy (vfdb) and Supraventricular (svdb), first lead; noise of nstdb (bw, ma) added',
-      trainedOn: training.trainedOn,
-      backend: training.backend,
-      seed: training.seed,
-      recipe: training.recipe,
+      ...toldOf(training, pruned),
       validation: 'in the card above',
-      pruned: { sparsity: pruned.sparsity, recipe: pruned.recipe },
     },
     calibration: { ...quantization.calibration },
     variants,
