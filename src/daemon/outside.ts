@@ -26,6 +26,8 @@ import { systemClock, systemTimers } from './system-clock.js';
 export interface Outside {
   readonly clock: Clock;
   readonly timers: Timers;
+  /** A turn of the event loop of its own; left out: `setImmediate`. A test that makes its own time brings its own. */
+  readonly nextTurn?: (run: () => void) => void;
   readonly random: () => number;
   readonly newId: () => string;
   readonly log: Logger;

@@ -205,6 +205,7 @@ export class Station {
       afterMs: afterSeconds * 1000,
       phase: outside.random(),
       timers: outside.timers,
+      nextTurn: outside.nextTurn,
       roots: () =>
         this.runtime.stateful && { alarms: this.alarms, ...this.runtime.stateful, anomaly: this.anomalyPath },
       header: () => ({

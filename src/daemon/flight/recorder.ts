@@ -49,6 +49,8 @@ export interface FlightRecorderOptions {
    */
   readonly phase?: number;
   readonly timers: Timers;
+  /** Calls back in a turn of the event loop of its own; left out: `setImmediate`. */
+  readonly nextTurn?: ((run: () => void) => void) | undefined;
   /** All that holds state of this sensor's decisions; null while there is no pipeline yet. */
   readonly roots: () => object | null;
   /** What the header says of the moment a stretch is frozen. */
@@ -124,18 +126,26 @@ export class FlightRecorder {
 
   /** The same port, with each answer written down where it came. */
   port(inference: InferencePort): InferencePort {
+    const { nextTurn = setImmediate } = this.options;
     return {
       infer: (model, inputs) => {
         const question = this.question++;
         this.pending++;
-        return inference.infer(model, inputs).then((output) => {
-          this.pending--;
-          const payload = Buffer.alloc(4 + (output?.byteLength ?? 0));
-          payload.writeUInt32LE(question, 0);
-          if (output) payload.set(new Uint8Array(output.buffer, output.byteOffset, output.byteLength), 4);
-          this.add(RECORD.answer, 0, payload);
-          return output;
-        });
+        return inference.infer(model, inputs).then(
+          (output) =>
+            new Promise((resolve) => {
+              // In a turn of its own: what the answer sets free runs to its end before the next bytes are heard, as in a
+              // replay. A port's bytes come by promises, too, and could come in between.
+              nextTurn(() => {
+                this.pending--;
+                const payload = Buffer.alloc(4 + (output?.byteLength ?? 0));
+                payload.writeUInt32LE(question, 0);
+                if (output) payload.set(new Uint8Array(output.buffer, output.byteOffset, output.byteLength), 4);
+                this.add(RECORD.answer, 0, payload);
+                resolve(output);
+              });
+            }),
+        );
       },
       state: () => inference.state(),
       info: (model) => inference.info(model),

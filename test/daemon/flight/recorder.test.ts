@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { replayFlight } from '../../../src/cli/replay/flight.js';
 import type { GzipMember } from '../../../src/daemon/flight/gzip-member.js';
+import { FlightRecorder } from '../../../src/daemon/flight/recorder.js';
 import type { Models } from '../../../src/daemon/models.js';
 import { Persons } from '../../../src/daemon/persons.js';
 import type { ModelInputs } from '../../../src/domain/inference.js';
@@ -119,6 +120,31 @@ describe('flight recorder: what was decided is decided again, to the last bit', 
       expect(begunLate).toBeGreaterThan(0);
     }, 60_000);
   }
+
+  it('an answer has a turn of its own: bytes that come by promises are not heard between it and what it sets free', async () => {
+    const never = () => {
+      throw new Error('nothing is frozen here');
+    };
+    const recorder = new FlightRecorder({
+      minutes: 1,
+      maxBytes: 1e6,
+      afterMs: 0,
+      timers: new ManualTime(),
+      roots: () => null,
+      header: never,
+      save: never,
+    });
+    const order: string[] = [];
+    const port = recorder.port({ infer: async () => null, state: () => 'ready', info: () => null });
+    const acted = port
+      .infer('beat', [])
+      .then(() => undefined)
+      .then(() => order.push('decided'));
+    for (let hop = 0; hop < 20; hop++) await null;
+    order.push('bytes');
+    await acted;
+    expect(order).toEqual(['bytes', 'decided']);
+  });
 
   it('notices when some of its bytes are missing', async () => {
     const { saved } = await fly('protocentral', {}, true);

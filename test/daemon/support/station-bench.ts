@@ -78,6 +78,7 @@ export function benchStation({ format = 'protocentral', options = {}, link, time
     outside: {
       clock: time,
       timers: time,
+      nextTurn: (run) => void time.after(0, run),
       random: () => 0.5,
       newId: () => `alert-${++ids}`,
       log: logger,
