@@ -6,7 +6,8 @@
  * --peer does one thing: the float model of seed 0 through Python's onnxruntime.quantization too, put beside ours in the JSON.
  * --peer-prune likewise: that float model pruned by 80 % by slothd and by Python's tensorflow_model_optimization.
  * --costs does one thing: what an epoch, pruning, quantizing and exporting take on native TensorFlow and on WebAssembly, and
- * whether tensors and resident memory stay over 50 epochs; a run without it measures that too, at its end.
+ * whether tensors and resident memory stay over 50 epochs; a run without it measures that too, at its end, unless --no-costs
+ * keeps what was measured before.
  * Trainings are kept in .slothd/bench-lab and a killed run goes on; --fresh begins anew.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,6 +33,7 @@ const { values: flags } = parseArgs({
     peer: { type: 'boolean', default: false },
     'peer-prune': { type: 'boolean', default: false },
     costs: { type: 'boolean', default: false },
+    'no-costs': { type: 'boolean', default: false },
     fresh: { type: 'boolean', default: false },
   },
 });
@@ -189,10 +191,17 @@ for (const { id, bytes, gzipBytes, sparsity, macs, accuracy, loss, f1, p50Us, p9
 }
 
 mkdirSync(dirname(flags.out), { recursive: true });
-const { peer, pruningPeer } = written();
-const costs = { at: new Date().toISOString(), command: 'npm run bench:lab', backends: measureCosts() };
+const { peer, pruningPeer, costs: costsBefore } = written();
+const costs = flags['no-costs']
+  ? costsBefore
+  : { at: new Date().toISOString(), command: 'npm run bench:lab', backends: measureCosts() };
 const result = {
-  ...{ at: new Date().toISOString(), command: 'npm run bench:lab', cpu: cpus()[0]?.model ?? '', backend: description },
+  ...{
+    at: new Date().toISOString(),
+    command: `npm run bench:lab${flags['no-costs'] ? ' -- --no-costs' : ''}`,
+    cpu: cpus()[0]?.model ?? '',
+    backend: description,
+  },
   split: {
     train: split.train.map(({ database, record }) => `${database}/${record}`),
     validation: split.validation.map(({ database, record }) => `${database}/${record}`),
@@ -201,7 +210,7 @@ const result = {
   seeds: seeds.length,
   epochSeconds: epochSeconds.length > 0 ? spread(epochSeconds) : null,
   variants,
-  costs,
+  ...(costs !== undefined && { costs }),
   ...(peer !== undefined && { peer }),
   ...(pruningPeer !== undefined && { pruningPeer }),
 };
