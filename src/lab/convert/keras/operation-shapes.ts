@@ -1,5 +1,6 @@
 /** Shapes that the operations of keras.ops make, as NumPy has them. Batch included, null = open. */
 import type { Size } from '../../onnx/builder.js';
+import { keyOf } from '../../onnx/layers/operation.js';
 
 type Config = Readonly<Record<string, unknown>>;
 type Shape = readonly Size[];
@@ -63,6 +64,21 @@ const joined: Rule = (inputs, config) => {
   return [inputs[0]!.map((size, i) => (i === at ? sum : size))];
 };
 
+/** Sizes of what `x[key]` takes; ends are counted from the back where they are negative. */
+const taken: Rule = ([shape], config) => {
+  const parts = keyOf(config.operands);
+  return [
+    shape!.flatMap((size, axis): Size[] => {
+      const part = parts[axis];
+      if (!part || size === null) return [size];
+      if (part.at !== undefined) return [];
+      const place = (n: number) => Math.max(0, Math.min(size, n < 0 ? n + size : n));
+      const length = place(part.stop ?? size) - place(part.start ?? 0);
+      return [Math.max(0, Math.ceil(length / (part.step ?? 1)))];
+    }),
+  ];
+};
+
 const product: Rule = ([a, b]) => [[...a!.slice(0, -1), b!.at(-1)!]];
 
 export const OPERATION_RULES: Readonly<Record<string, Rule>> = {
@@ -76,6 +92,7 @@ export const OPERATION_RULES: Readonly<Record<string, Rule>> = {
   Reshape: reshaped,
   Transpose: transposed,
   Concatenate: joined,
+  GetItem: taken,
 };
 
 /** The rule of an operation; those without one keep their input's shape. */

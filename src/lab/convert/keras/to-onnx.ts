@@ -8,6 +8,7 @@ import { OPERATIONS } from '../../onnx/layers/operation.js';
 import { ConvertError } from '../error.js';
 import { bidirectionalShapes, outputShapes } from './shapes.js';
 import { type ActivationLayer, type GraphLayer, type LayerGraph, OPERATION, type TensorRef } from './topology.js';
+import { wrongShape } from './weight-shapes.js';
 import { innerOf, weightSlots } from './weights.js';
 
 /** The weights of a layer, found by the path of names that leads to it (`model/layer`), in Keras' order. */
@@ -70,6 +71,9 @@ function find(graph: LayerGraph, { layer }: TensorRef): GraphLayer {
   return found;
 }
 
+/** An hour of twelve leads at 500 Hz is less. */
+const MAX_INPUT_VALUES = 2 ** 25;
+
 function inputShape(layer: GraphLayer, graph: LayerGraph, given: KerasToOnnxOptions['inputShapes']): Size[] {
   const { config, name } = layer;
   if (config.dtype === 'string')
@@ -89,6 +93,10 @@ function inputShape(layer: GraphLayer, graph: LayerGraph, given: KerasToOnnxOpti
     throw new ConvertError(
       `input '${name}' has ${shape.length - 1} axes beside the batch, the shape given has ${told.length}`,
     );
+  }
+  const values = shape.slice(1).reduce<number>((a, b) => a * (b ?? 1), 1);
+  if (!(values <= MAX_INPUT_VALUES)) {
+    throw new ConvertError(`input '${name}' claims [${shape.slice(1).join(', ')}], more values than are taken here`);
   }
   return [
     null,
@@ -233,6 +241,9 @@ class Walk {
       this.unknownClass = true;
       throw new UnsupportedLayerError(`layer '${name}': ${className} layers are not supported`);
     }
+    const wrong =
+      this.problems.length === 0 && inputs[0] ? wrongShape(className, config, inputs[0].shape, weights) : null;
+    if (wrong) throw new UnsupportedLayerError(`layer '${name}' (${className}): ${wrong}: is the file whole?`);
     const activation = config.activation as ActivationLayer | string | null | undefined;
     const separate = typeof activation === 'object' && activation !== null ? activation : null;
     if (separate && RECURRENT.has(className)) {

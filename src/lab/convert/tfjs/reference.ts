@@ -110,6 +110,13 @@ function layerConfig(layer: GraphLayer): Record<string, unknown> {
     result[snake(key)] = key === 'dataFormat' && typeof value === 'string' ? snake(value) : activationName(key, value);
   }
   if (className === 'InputLayer') result.batch_input_shape = config[SHAPES] ?? config.batchShape;
+  // Found by comparison with Keras: TensorFlow.js takes these options and computes something else.
+  if (className === 'Concatenate' && Number(config.axis ?? -1) < -1) {
+    throw new Error('TensorFlow.js joins along another axis than Keras where it is counted from the end');
+  }
+  if (/^(Depthwise|Separable)Conv/.test(className) && [config.dilationRate ?? 1].flat().some((d) => d !== 1)) {
+    throw new Error('TensorFlow.js pads a dilated depthwise convolution otherwise than Keras');
+  }
   // TensorFlow.js has them in one dimension channels last alone, and says nothing of what it passes over.
   if (/1D$/.test(className) && config.dataFormat === 'channelsFirst') {
     throw new Error(`in TensorFlow.js ${className} has its channels last`);

@@ -143,6 +143,53 @@ const celu: LayerConverter = (call) => {
   return [makeValue(output(call), name)];
 };
 
+/** `x[:, 1:-1]`, `x[:, -1]`: the key's parts as Keras writes them, numbers and slices; the batch is taken whole. */
+const getItem: LayerConverter = (call) => {
+  const { builder, name } = call;
+  const value = only(call);
+  const parts = keyOf(call.config.operands);
+  const bad = parts.find((part) => part === null || (part.step ?? 1) < 1);
+  if (bad !== undefined || parts.length > value.shape.length || !isWhole(parts[0])) {
+    unsupported(call, 'takes parts in a way that is not supported; x[:, from:to:step] and x[:, number] are');
+  }
+  const END = 2 ** 31 - 1;
+  const axes = parts.flatMap((part, axis) => (isWhole(part) ? [] : [axis]));
+  if (axes.length === 0) return [value];
+  const chosen = axes.map((axis) => parts[axis]!);
+  const list = (values: readonly number[]) => builder.int64s(`${name}/part`, values);
+  const inputs = [
+    builder.native(value),
+    list(chosen.map((part) => part.at ?? part.start ?? 0)),
+    list(chosen.map(({ at, stop }) => (at === undefined ? (stop ?? END) : at === -1 ? END : at + 1))),
+    list(axes),
+    list(chosen.map(({ step }) => step ?? 1)),
+  ];
+  const cut = builder.node('Slice', name, inputs, {}, null);
+  const gone = axes.filter((axis) => parts[axis]!.at !== undefined);
+  if (gone.length === 0) return [makeValue(output(call), cut)];
+  return [makeValue(output(call), builder.node('Squeeze', name, [cut, list(gone)], {}, output(call)))];
+};
+
+interface KeyPart {
+  readonly at?: number;
+  readonly start?: number | null;
+  readonly stop?: number | null;
+  readonly step?: number | null;
+}
+
+const isWhole = (part: KeyPart | null | undefined) =>
+  part != null && part.at === undefined && part.start == null && part.stop == null && (part.step ?? 1) === 1;
+
+/** The parts of a key; null for one that is neither a number nor a slice. */
+export function keyOf(operands: unknown): (KeyPart | null)[] {
+  const key = Array.isArray(operands) ? operands[1] : undefined;
+  return [key].flat().map((part): KeyPart | null => {
+    if (typeof part === 'number') return { at: part };
+    const slice = part as { class_name?: string; config?: KeyPart } | null | undefined;
+    return slice?.class_name === '__slice__' && slice.config ? slice.config : null;
+  });
+}
+
 /** By the name of the operation's class. */
 export const OPERATIONS: Readonly<Record<string, LayerConverter>> = {
   Add: binary('Add'),
@@ -188,4 +235,5 @@ export const OPERATIONS: Readonly<Record<string, LayerConverter>> = {
   Reshape: reshape,
   Transpose: transpose,
   Concatenate: concatenate,
+  GetItem: getItem,
 };
