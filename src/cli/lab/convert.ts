@@ -69,7 +69,7 @@ export function convertCommand(): Command {
       new Option('--method <name>', 'how ranges are found (Percentile)').choices(['MinMax', 'Entropy', 'Percentile']),
     )
     .option('--percentile <p>', 'for Percentile: share of values kept, in percent (99.999)', positive)
-    .option('--min-agreement <share>', 'refuse below this share of items with the same class', Number, 0.99)
+    .option('--min-agreement <share>', 'refuse below this share of items with the same class', share, 0.99)
     .option('--name <name>', "the bundle's name (the file's)")
     .option('--version <v>', 'version of the model', '1.0.0')
     .option('--out <dir>', 'the bundle (models/<name>)')
@@ -240,6 +240,12 @@ function commas(text: string): string[] {
   const parts = text.split(',').map((part) => part.trim());
   if (parts.some((part) => part === '')) throw new InvalidArgumentError('names with commas between them are needed');
   return parts;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('a share from 0 to 1 is needed');
+  return value;
 }
 
 function shape(text: string, sofar: ReadonlyMap<string, readonly number[]>): ReadonlyMap<string, readonly number[]> {

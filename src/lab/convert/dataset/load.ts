@@ -127,6 +127,12 @@ function checkValues(pieces: readonly Piece[], { name }: InputShape): void {
       if (values[i] !== first) constant = false;
     }
   }
+  const one = pieces[0]?.values;
+  if (!constant && pieces.length > 1 && pieces.every(({ values }) => values.every((value, i) => value === one![i]))) {
+    throw new ConvertError(
+      `all ${pieces.length} items for input '${name}' are the same: they show no range to quantize to`,
+    );
+  }
   if (constant && pieces.length > 0) {
     throw new ConvertError(
       `every value for input '${name}' is ${first}: a constant dataset shows no range to quantize to`,

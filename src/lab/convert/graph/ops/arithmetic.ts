@@ -1,5 +1,5 @@
 /** Arithmetic on every element, matrix products and activations. */
-import { firstShape, makeValue } from '../../../onnx/builder.js';
+import { firstShape, type GraphBuilder, makeValue, type Value } from '../../../onnx/builder.js';
 import { type Attribute, float, int } from '../../../onnx/ir.js';
 import type { Edge } from '../walk.js';
 import { attr, broadcastShape, elementwise, emit, fail, type Op, type OpCall, value } from './common.js';
@@ -115,6 +115,40 @@ const softmax =
     );
   };
 
+/** True and false travel as such: only a choice between two values reads them. */
+function comparison(op: string): Op {
+  return (call) => {
+    const { builder } = call.walk;
+    const [a, b] = call.inputs.map((edge) => call.walk.value(edge)) as [Value, Value];
+    const shape = broadcastShape(a.shape, b.shape);
+    return value(makeValue(shape, emit(call, op, [builder.native(a), builder.native(b)], {}, null)));
+  };
+}
+
+const select: Op = (call) => {
+  const { builder } = call.walk;
+  const [condition, a, b] = call.inputs.map((edge) => call.walk.value(edge)) as [Value, Value, Value];
+  const made = producerOf(builder, condition);
+  if (!made || !/^(Greater|Less|Equal)/.test(made)) fail('a choice by something else than a comparison');
+  const shape = broadcastShape(condition.shape, broadcastShape(a.shape, b.shape));
+  return value(
+    makeValue(
+      shape,
+      emit(
+        call,
+        'Where',
+        [condition, a, b].map((v) => builder.native(v)),
+        {},
+        shape,
+      ),
+    ),
+  );
+};
+
+function producerOf({ graph }: GraphBuilder, { native }: Value): string | undefined {
+  return graph.nodes.findLast(({ outputs }) => native !== undefined && outputs.includes(native))?.op;
+}
+
 /** By the name of the operation. */
 export const ARITHMETIC: Readonly<Record<string, Op>> = {
   MatMul: matMul,
@@ -163,6 +197,14 @@ export const ARITHMETIC: Readonly<Record<string, Op>> = {
   Square: composed((node, x) => node('Mul', [x, x])),
   Rsqrt: composed((node, x, c) => node('Div', [c(1), node('Sqrt', [x])])),
   Erfc: composed((node, x, c) => node('Sub', [c(1), node('Erf', [x])])),
+  Expm1: composed((node, x, c) => node('Sub', [node('Exp', [x]), c(1)])),
+  Log1p: composed((node, x, c) => node('Log', [node('Add', [x, c(1)])])),
+  Greater: comparison('Greater'),
+  GreaterEqual: comparison('GreaterOrEqual'),
+  Less: comparison('Less'),
+  LessEqual: comparison('LessOrEqual'),
+  Equal: comparison('Equal'),
+  SelectV2: select,
   Softmax: softmax('Softmax'),
   LogSoftmax: softmax('LogSoftmax'),
 };

@@ -217,6 +217,32 @@ const shape: Op = (call) => {
   return [{ kind: 'constant', tensor: { shape: [sizes.length], data: sizes.map((n) => n ?? Number.NaN) } }];
 };
 
+const tile: Op = (call) => {
+  const { builder } = call.walk;
+  const input = call.walk.value(call.inputs[0]!);
+  const repeats = numbers(constant(call, 1));
+  if (repeats.some(Number.isNaN)) fail('a repetition by a size that is only known when it runs');
+  const shape = input.shape.map((n, i) =>
+    n === null ? (repeats[i] === 1 ? null : fail('a repeated batch')) : n * repeats[i]!,
+  );
+  const inputs = [builder.native(input), builder.int64s('repeats', repeats)];
+  return value(makeValue(shape, emit(call, 'Tile', inputs, {}, shape)));
+};
+
+const reverse: Op = (call) => {
+  const { builder } = call.walk;
+  const input = call.walk.value(call.inputs[0]!);
+  const axes = numbers(constant(call, 1)).map((axis) => (axis < 0 ? axis + input.shape.length : axis));
+  const list = (n: number) =>
+    builder.int64s(
+      'reverse',
+      axes.map(() => n),
+    );
+  // From the last element to before the first.
+  const inputs = [builder.native(input), list(-1), list(-0x7fffffff), builder.int64s('axes', axes), list(-1)];
+  return value(makeValue(input.shape, emit(call, 'Slice', inputs, {}, input.shape)));
+};
+
 /** By the name of the operation. */
 export const SHAPES: Readonly<Record<string, Op>> = {
   Identity: identity,
@@ -241,4 +267,6 @@ export const SHAPES: Readonly<Record<string, Op>> = {
   PadV2: pad,
   StridedSlice: stridedSlice,
   GatherV2: gather,
+  Tile: tile,
+  ReverseV2: reverse,
 };

@@ -135,6 +135,51 @@ function convolution(depthwise: boolean): Op {
   };
 }
 
+/** A transposed convolution, which TensorFlow has as the gradient of a convolution: sizes of the result, kernel, input. */
+const transposedConvolution: Op = (call) => {
+  nhwcOnly(call);
+  const { builder } = call.walk;
+  const window = windowed({ ...call, inputs: [call.inputs[2]!] });
+  if (window.dilated) fail('a dilated transposed convolution');
+  const { input, axes } = window;
+  const kernel = constant(call, 1);
+  if (kernel.shape.slice(0, 2 - axes).some((n) => n !== 1)) fail('a kernel of more than one row on a 1-D signal');
+  const spatial = kernel.shape.slice(2 - axes, 2);
+  const [outputs, inputs] = kernel.shape.slice(2) as [number, number];
+  const strides = axesOf(call, 'strides', axes, 1);
+  if (axesOf(call, 'dilations', axes, 1).some((d) => d !== 1)) fail('a dilated transposed convolution');
+  const sizes = numbers(constant(call, 0)).slice(3 - axes, 3);
+  if (sizes.some(Number.isNaN)) fail('a size that is only known when it runs');
+  // TensorFlow [places, out, in]; ONNX [in, out, places].
+  const places = spatial.reduce((a, b) => a * b, 1);
+  const data = new Float32Array(kernel.data.length);
+  for (let p = 0; p < places; p++)
+    for (let o = 0; o < outputs; o++)
+      for (let i = 0; i < inputs; i++)
+        data[(i * outputs + o) * places + p] = kernel.data[(p * outputs + o) * inputs + i]!;
+  const before: number[] = [];
+  const after: number[] = [];
+  const extra: number[] = [];
+  for (const [i, size] of input.shape.slice(1, -1).entries()) {
+    if (size === null) fail('a size that is only known when it runs');
+    // What the convolution whose gradient it is would have been padded by; the odd element comes last.
+    const surplus = (size! - 1) * strides[i]! + spatial[i]! - sizes[i]!;
+    const padded = attr<string>(call, 'padding', 'VALID') === 'SAME' ? Math.max(0, surplus) : 0;
+    before.push(Math.floor(padded / 2));
+    after.push(Math.ceil(padded / 2));
+    extra.push(padded - surplus);
+  }
+  if (extra.some((n, i) => n < 0 || n >= strides[i]!)) fail('sizes that a transposed convolution does not give');
+  const shape = [input.shape[0]!, ...sizes, outputs];
+  const attributes: Record<string, Attribute> = {
+    ...{ kernel_shape: ints(spatial), strides: ints(strides), pads: ints([...before, ...after]) },
+    ...(extra.some((n) => n > 0) && { output_padding: ints(extra) }),
+  };
+  const names = [builder.first(input), builder.floats('kernel', [inputs, outputs, ...spatial], data)];
+  const made = emit(call, 'ConvTranspose', names, attributes, firstShape(shape));
+  return [window.wrap(makeValue(shape, made, true))];
+};
+
 function pool(op: 'MaxPool' | 'AveragePool'): Op {
   return (call) => {
     nhwcOnly(call);
@@ -247,6 +292,7 @@ const resize: Op = (call) => {
 /** By the name of the operation. */
 export const WINDOWS: Readonly<Record<string, Op>> = {
   Conv2D: convolution(false),
+  Conv2DBackpropInput: transposedConvolution,
   DepthwiseConv2dNative: convolution(true),
   MaxPool: pool('MaxPool'),
   AvgPool: pool('AveragePool'),
