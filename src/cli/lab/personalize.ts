@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { bundleFolder } from '../../daemon/models.js';
@@ -97,7 +98,13 @@ async function read(path: string, options: PersonalizeArguments): Promise<OwnRec
     const beats = (await readAnnotations(options.beats)).filter(({ symbol }) => isBeatSymbol(symbol));
     return { name: path, rateHz, samples, beats, labelled };
   }
-  const record = await readRecord(path.replace(/\.(hea|dat)$/, ''));
+  const bare = path.replace(/\.(hea|dat)$/, '');
+  if (!existsSync(`${bare}.hea`)) {
+    throw new UsageError(
+      `${path} is neither a capture of \`slothd record\` nor a WFDB record (there is no ${bare}.hea)`,
+    );
+  }
+  const record = await readRecord(bare);
   const key = options.signal ?? '0';
   const signal = record.signals.find(({ name }) => name === key) ?? record.signals[Number(key)];
   if (!signal)
@@ -105,8 +112,6 @@ async function read(path: string, options: PersonalizeArguments): Promise<OwnRec
   if (signal.checksumOk === false) {
     process.stderr.write(`note: ${signal.name} of ${path} does not add up to its checksum; the file may be damaged\n`);
   }
-  const beats = (await readAnnotations(options.beats ?? `${path.replace(/\.(hea|dat)$/, '')}.atr`)).filter(
-    ({ symbol }) => isBeatSymbol(symbol),
-  );
+  const beats = (await readAnnotations(options.beats ?? `${bare}.atr`)).filter(({ symbol }) => isBeatSymbol(symbol));
   return { name: record.name, rateHz: record.rateHz, samples: signal.samples, beats, labelled };
 }

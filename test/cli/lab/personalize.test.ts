@@ -67,7 +67,7 @@ it('says in one line what is wrong, exits 1 and writes nothing', async () => {
   writeFileSync(text, 'these are no annotations');
   const out = join(folder, 'out');
   const cases: readonly (readonly [RegExp, ...string[]])[] = [
-    [/nobody\.hea: cannot be read \(ENOENT\)/, join(folder, 'nobody')],
+    [/nobody is neither a capture of `slothd record` nor a WFDB record/, join(folder, 'nobody')],
     [/beats can be judged, at least 300 are needed/, short],
     [/has no signal 'V9'; it has MLII/, short, '--signal', 'V9'],
     [/beats\.atr: is/, short, '--beats', text],

@@ -8,7 +8,7 @@ import { unpackModels } from './fixtures.js';
 const { folder, answers } = unpackModels();
 
 describe('a TensorFlow SavedModel', () => {
-  it.each(['saved_cnn.v3', 'saved_cnn.v2'])('answers as it did in TensorFlow: %s', async (name) => {
+  it.each(['saved_cnn.v3', 'saved_cnn.v2', 'saved_unet.v3'])('answers as it did in TensorFlow: %s', async (name) => {
     const { onnx } = await openSource(join(folder, name));
     const { inputs, outputs } = answers.get(name)!;
     expect(difference(await runOnnx(onnx, inputs, 3), outputs)).toBeLessThan(2e-5);

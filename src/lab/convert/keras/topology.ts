@@ -2,6 +2,7 @@
  * A Keras model's architecture from its JSON: Keras 2 (`.h5`, TensorFlow.js) and Keras 3 (`.keras`), Sequential and
  * functional, nested. Only what a converter needs is kept; option names become camelCase, as TensorFlow.js has them.
  */
+import { CONVERTERS } from '../../onnx/layers/index.js';
 import { ConvertError } from '../error.js';
 
 /** One output of one call of a layer. */
@@ -214,10 +215,24 @@ function kerasTensors(value: unknown): TensorRef[] {
   return Object.values(value).flatMap(kerasTensors);
 }
 
+/** `.keras` files name the module; `.h5` files do not, but every layer says whether it is trained and in what type. */
+function isOperationOfKeras(entry: Json, raw: Json): boolean {
+  if (typeof entry.module === 'string') return /^keras\.(src\.)?ops(\.|$)/.test(entry.module);
+  const name = String(entry.class_name);
+  const isLayer = raw.trainable !== undefined || raw.dtype !== undefined || raw.target_shape !== undefined;
+  const mayBe = NAMESAKES.has(name) || !(name === 'InputLayer' || MODELS.has(name) || Object.hasOwn(CONVERTERS, name));
+  return mayBe && !isLayer && Array.isArray(entry.inbound_nodes);
+}
+
+/** Names that a layer and an operation share. */
+const NAMESAKES = new Set(
+  'Add Subtract Multiply Divide Maximum Minimum Average Concatenate Softmax Reshape Dot'.split(' '),
+);
+
 function readLayer(entry: Json, calls: TensorRef[][], kerasMajor: 2 | 3): GraphLayer {
-  const isOperation = typeof entry.module === 'string' && /^keras\.(src\.)?ops(\.|$)/.test(entry.module);
-  const className = `${isOperation ? OPERATION : ''}${typeof entry.class_name === 'string' ? entry.class_name : '?'}`;
   const raw = isObject(entry.config) ? entry.config : {};
+  const isOperation = kerasMajor === 3 && isOperationOfKeras(entry, raw);
+  const className = `${isOperation ? OPERATION : ''}${typeof entry.class_name === 'string' ? entry.class_name : '?'}`;
   const name = String(raw.name ?? entry.name ?? className);
   if (MODELS.has(className)) {
     const inner = readModel(className, entry.config, kerasMajor);
