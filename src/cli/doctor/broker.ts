@@ -141,7 +141,7 @@ function fixOf(error: unknown, settings: Settings): string {
     return `sudo mosquitto_passwd /etc/mosquitto/passwd ${quoted(settings.username ?? 'slothd')}   # on the broker; then mend mqtt.username and mqtt.passwordFile`;
   if (code === 'ECONNRESET' || code === 'EPIPE' || (isTls(settings.url) && /certificate|TLS|PEM|key/i.test(says)))
     return `openssl s_client -connect ${at.replace(' ', ':')} -servername ${quoted(settings.tls.serverName ?? host)} </dev/null   # shows its certificate; then mend mqtt.tls`;
-  return `nc -vz ${at}   # does anything listen there? then mend mqtt.url`;
+  return `timeout 5 bash -c '</dev/tcp/${at.replace(' ', '/')}'   # says nothing where something listens; then mend mqtt.url`;
 }
 
 function defaultPort(protocol: string): string {

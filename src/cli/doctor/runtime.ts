@@ -1,5 +1,6 @@
+import { resolve } from 'node:path';
 import type { InferenceSettings } from '../../config/inference.js';
-import { bundleFolder, isInstalled } from '../../daemon/bundle-choice.js';
+import { bundleFolder, isInstalled, SHIPPED_MODELS } from '../../daemon/bundle-choice.js';
 import { MODEL_SLOTS, type ModelSlot } from '../../domain/inference.js';
 import { RUNTIMES } from '../../inference/host/messages.js';
 import { InferenceRunner, type InferenceRunnerOptions } from '../../inference/runner.js';
@@ -64,5 +65,7 @@ const nameOf = ([, name]: [ModelSlot, string]) => name;
 /** An installed bundle can be left for the one before it; one that came with slothd is whole in the package. */
 function fixOf(name: string, folder: string, stateDir: string | undefined): string {
   if (isInstalled(folder, stateDir)) return `sudo slothd model rollback ${quoted(name)}`;
-  return `slothd model verify ${quoted(name)}`;
+  const verify = `slothd model verify ${quoted(name)}`;
+  if (!resolve(folder).startsWith(SHIPPED_MODELS)) return verify;
+  return `${verify}   # says which file; then install slothd anew: sudo apt install --reinstall ./slothd_*.deb`;
 }

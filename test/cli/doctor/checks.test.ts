@@ -259,7 +259,7 @@ describe('model', () => {
         throw new Error('illegal instruction');
       },
     });
-    expect(finding).toMatchObject({ state: 'bad' });
+    expect(finding).toMatchObject({ state: 'bad', fix: expect.stringContaining('apt install --reinstall') });
     expect(finding!.says).toContain('illegal instruction');
   });
 
