@@ -174,12 +174,10 @@ export const beatEcg: LabModel = {
     const percent = (value: number) => `${(value * 100).toFixed(2)}`.padStart(7);
     say(`${''.padEnd(14)} accuracy    N Se    S Se   S PPV    S F1    V Se   V PPV    V F1`);
     const { pooled, without232, outsideAf, insideAf } = figures;
-    for (const [name, { beats, accuracy, N, S, V }] of Object.entries({
+    for (const [name, { accuracy, N, S, V }] of Object.entries({
       ...(without232 ? { 'DS2 pooled': pooled, 'without 232': without232 } : { 'test pooled': pooled }),
-      'outside AF': outsideAf,
-      'inside AF': insideAf,
+      ...(insideAf.beats > 0 && { 'outside AF': outsideAf, 'inside AF': insideAf }),
     })) {
-      if (beats === 0) continue;
       const cells = [
         N.sensitivity,
         S.sensitivity,

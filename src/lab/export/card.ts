@@ -89,12 +89,13 @@ function shortly(value: unknown): string {
 function reproduction({ name, task, training }: Manifest): string {
   const known = SLOTHD_MODELS.has(task) && name === task;
   // Made with somebody's own split: the bundle lies where they put it, and so do the recordings.
-  const where =
-    training.split === undefined ? `models/${name}` : 'FOLDER-OF-THE-BUNDLE --data FOLDER-OF-THE-RECORDINGS';
+  const isOwn = training.split !== undefined;
+  const where = isOwn ? 'FOLDER-OF-THE-BUNDLE --data FOLDER-OF-THE-RECORDINGS' : `models/${name}`;
+  const bundle = isOwn ? 'FOLDER-OF-THE-BUNDLE' : name;
   const figures = known
     ? `\`slothd lab evaluate ${where} --model ${name}\` runs every variant over the test set again, prints this table anew and says where it differs; times are those of your machine. `
     : '';
-  return `${figures}\`slothd model verify ${name}\` checks hashes and golden vectors as the daemon does at each start; \`slothd model bench ${name}\` times the variants here.`;
+  return `${figures}\`slothd model verify ${bundle}\` checks hashes and golden vectors as the daemon does at each start; \`slothd model bench ${bundle}\` times the variants here.`;
 }
 
 /** Models whose test set `slothd lab` knows. */

@@ -30,7 +30,7 @@ export function cardText({
 ectopic (V), in the classes of ANSI/AAMI EC57. Causal, at most one beat late. It looks at the beat (0.45 s before to 0.55 s
 after R), at its difference from the person's own running template, and at ${FEATURE_COUNT} features of rhythm, shape and P wave.
 
-${intervalBranch(float)} The rest is trained on both
+${intervalBranch(float)} on both
 leads of each person and judged on the first alone.
 
 **Where it fails.** An S beat differs from N by its timing and its P wave; in fibrillation timing says nothing and S is hardly
@@ -53,8 +53,14 @@ ${notes.trim()}
 ## Test
 
 ${testPeople(split)} Calibrated
-with ${calibration.method} on ${calibration.items} beats: ${calibration.from}. Made wholly by \`slothd lab\`: docs/models.md has the commands
-and what was tried. ${split.own ? split.own.cite : 'Recordings: PhysioNet (Goldberger 2000), Moody & Mark 2001, Greenwald 1990, Petrutiu 2007.'}`.trimEnd();
+with ${calibration.method} on ${calibration.items} beats: ${calibration.from}. Made wholly by \`slothd lab\`: ${split.own ? ofOwn(split.own.cite) : OF_SHIPPED}`;
+}
+
+const OF_SHIPPED = `docs/models.md has the commands
+and what was tried. Recordings: PhysioNet (Goldberger 2000), Moody & Mark 2001, Greenwald 1990, Petrutiu 2007.`;
+
+function ofOwn(cite: string): string {
+  return `docs/lab.md has the commands.${cite && `\nRecordings and split: ${cite}`}`;
 }
 
 function testPeople(split: BeatSplit): string {
@@ -67,10 +73,10 @@ judged on a part of them that stands for all.`;
 /** What the branch of the intervals was trained on, as far as anything beside the rest. */
 function intervalBranch({ intervalsOf = [] }: BeatEcgTraining): string {
   const what = 'A branch of its own sees the RR intervals alone, with what the rhythm model asks of the last 60.';
-  if (intervalsOf.length === 0) return `${what} It is trained with the rest.`;
+  if (intervalsOf.length === 0) return `${what} It is trained as the rest is:`;
   return `${what} It is trained first, on
 ${intervalsOf.length} day-long recordings without a signal (ltafdb and nsr2db: hours of fibrillation, tens of thousands of ectopic beats),
-and tells the rest whether an early beat means anything in this rhythm: an AF gate in the same network.`;
+and tells the rest whether an early beat means anything in this rhythm: an AF gate in the same network. The rest is trained`;
 }
 
 const OF_DS2 =

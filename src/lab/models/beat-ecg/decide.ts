@@ -80,20 +80,23 @@ export function balance(scored: readonly ScoredRecord[], offsets: LogitOffsets):
   return (ofS + ofV) / 2 - (ofN < LEAST_N_SENSITIVITY ? 1 : 0);
 }
 
+/** A grid of quarters (finer would only fit noise), the smallest offsets first. */
+const GRID: readonly LogitOffsets[] = Array.from({ length: 11 * 11 }, (_, i): LogitOffsets => {
+  return [0, -1.5 + 0.25 * Math.floor(i / 11), -1.5 + 0.25 * (i % 11)];
+}).sort(([, s, v], [, s2, v2]) => Math.abs(s) + Math.abs(v) - Math.abs(s2) - Math.abs(v2));
+
 /**
- * The offsets with the best balance, from a grid of quarters (finer would only fit noise).
+ * The offsets with the best balance; of several that are as good, as with few people many are, the smallest.
  * @param scored validation records: never ones the model was trained on
  */
 export function chooseOffsets(scored: readonly ScoredRecord[]): LogitOffsets {
   let best: LogitOffsets = NO_OFFSETS;
   let bestValue = Number.NEGATIVE_INFINITY;
-  for (let s = -1.5; s <= 1; s += 0.25) {
-    for (let v = -1.5; v <= 1; v += 0.25) {
-      const value = balance(scored, [0, s, v]);
-      if (value > bestValue + 1e-12) {
-        bestValue = value;
-        best = [0, s, v];
-      }
+  for (const offsets of GRID) {
+    const value = balance(scored, offsets);
+    if (value > bestValue + 1e-12) {
+      bestValue = value;
+      best = offsets;
     }
   }
   return best;
