@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { serviceEnvironment } from '../../src/config/environment.js';
 import { configJsonSchema } from '../../src/config/json-schema.js';
 import { ConfigError, loadConfig, parseConfig } from '../../src/config/load.js';
 import { alarmsOf } from '../../src/config/schema.js';
@@ -122,6 +126,25 @@ persons:
       SLOTHD_CONFIG_NODE: '1',
     });
     expect(config).toMatchObject({ node: '1', mqtt: { username: '0815', protocol: '5' } });
+  });
+
+  it('reads what the service gets from its environment file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slothd-env-'));
+    const file = join(folder, 'default');
+    const lines = [
+      '# SLOTHD_CONFIG_NODE=no',
+      'SLOTHD_CONFIG_HTTP__PORT=9999',
+      'SLOTHD_CONFIG_NODE="ward 3" ',
+      'PATH=/x',
+      '',
+    ];
+    writeFileSync(file, lines.join('\n'));
+    expect(await serviceEnvironment(file)).toEqual({
+      SLOTHD_CONFIG_HTTP__PORT: '9999',
+      SLOTHD_CONFIG_NODE: 'ward 3',
+    });
+    rmSync(folder, { recursive: true });
+    expect(await serviceEnvironment(file)).toEqual({});
   });
 
   it('tells where a format or option stands that is not known', () => {
