@@ -52,26 +52,26 @@ interface PruneStep extends StepData {
   readonly sparsity: number | undefined;
   readonly schedule: PruneArguments['schedule'];
   readonly layers: PruneArguments['layer'];
+  readonly channels?: number | Readonly<Record<string, number>>;
   readonly backend: 'auto';
   onProgress(progress: LabProgress): void;
 }
 
-/** `lab prune` of a small model: by magnitude, in one go. */
+/** `lab prune` of a small model: in one go. */
 export function pruneStep(
   model: string,
   data: FindData,
   prune: (options: PruneStep) => Promise<{ readonly sparsity: number }>,
 ): LabModel['prune'] {
   return async ({ from, out = workFolder(model, 'pruned'), backend, layer, sparsity, schedule, ...options }) => {
-    if (options.channels !== undefined || options.channelsOf !== undefined || options.resume) {
-      throw new UsageError(`${model} is pruned by magnitude alone, and in one go: it takes a minute`);
-    }
+    if (options.resume) throw new UsageError(`${model} is pruned in one go, it takes a minute or two: no --resume`);
+    const channels = options.channels ?? options.channelsOf;
     await announceBackend(backend);
     const { bar, onProgress } = reporter();
     const training = await prune({
       ...(await data(options)),
       ...{ modelFolder: from ?? workFolder(model, 'float'), outFolder: out, backend, onProgress },
-      ...{ sparsity, schedule, layers: layer },
+      ...{ sparsity, schedule, layers: layer, ...(channels !== undefined && { channels }) },
     });
     bar.end();
     say(`${out}: ${(training.sparsity * 100).toFixed(1)} % of the kernels' weights are zero`);

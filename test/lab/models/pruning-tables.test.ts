@@ -2,7 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ANOMALY_RECIPE, anomalyPruningTable, trainAnomaly } from '../../../src/lab/models/anomaly-rr/index.js';
+import {
+  ANOMALY_RECIPE,
+  anomalyPruningTable,
+  loadTraining,
+  pruneAnomaly,
+  trainAnomaly,
+} from '../../../src/lab/models/anomaly-rr/index.js';
 import {
   SHOCKABLE_RECIPE,
   shockablePruningTable,
@@ -62,6 +68,14 @@ it('of anomaly-rr: usual and made-up windows of people left out', async () => {
   expect(whole!.figures.accuracy).toBeGreaterThan(0.5);
   expect(sparse!.sparsity).toBeCloseTo(0.6, 1);
   expect(narrow!.macs).toBe(whole!.macs / 2);
+
+  // `lab prune --channels 0.5 --sparsity 0.6`: units first, then weights of those that are left.
+  const outFolder = join(folder, 'anomaly-pruned');
+  const pruned = await pruneAnomaly({ ...data, modelFolder, outFolder, channels: 0.5, sparsity: 0.6 });
+  expect(pruned.recipe).toMatchObject({ channels: { left: [{ name: 'inner', before: 16, after: 8 }] } });
+  expect(pruned.sparsity).toBeCloseTo(0.6, 1);
+  const { fitted } = await loadTraining(outFolder);
+  expect(fitted.model.getLayer('inner').getWeights()[0]!.shape[1]).toBe(8);
 }, 120_000);
 
 it('of shockable-ecg: windows of the first fold of vfdb and svdb', async () => {

@@ -1,8 +1,8 @@
 import { type PruneOptions, pruneInOneGo } from '../prune-in-one-go.js';
 import { type AnomalyTraining, loadTraining, saveTraining } from './bundle.js';
 import { type AnomalyDataOptions, loadNormal } from './data.js';
-import { fitPruned } from './fit.js';
-import { ANOMALY_PRUNING, ANOMALY_RECIPE } from './recipe.js';
+import { fitPruned, fitTuned } from './fit.js';
+import { ANOMALY_PRUNING, ANOMALY_RECIPE, ANOMALY_TUNING } from './recipe.js';
 
 export type PruneAnomalyOptions = Omit<AnomalyDataOptions, 'onProgress'> & PruneOptions;
 
@@ -14,8 +14,10 @@ export function pruneAnomaly(options: PruneAnomalyOptions): Promise<AnomalyTrain
       sparsity: 0.5,
       recipe: ANOMALY_RECIPE,
       pruning: ANOMALY_PRUNING,
+      tuning: ANOMALY_TUNING,
       data: (onProgress) => loadNormal({ ...options, onProgress }),
       fit: fitPruned,
+      tune: fitTuned,
     },
     options,
   );

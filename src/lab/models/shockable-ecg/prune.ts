@@ -1,8 +1,8 @@
 import { type PruneOptions, pruneInOneGo } from '../prune-in-one-go.js';
 import { loadTraining, type ShockableTraining, saveTraining } from './bundle.js';
 import { loadTrainingData, type ShockableDataOptions } from './data.js';
-import { fitPruned } from './fit.js';
-import { SHOCKABLE_PRUNING, SHOCKABLE_RECIPE } from './recipe.js';
+import { fitPruned, fitTuned } from './fit.js';
+import { SHOCKABLE_PRUNING, SHOCKABLE_RECIPE, SHOCKABLE_TUNING } from './recipe.js';
 
 export type PruneShockableOptions = Omit<ShockableDataOptions, 'onProgress'> & PruneOptions;
 
@@ -14,8 +14,10 @@ export function pruneShockable(options: PruneShockableOptions): Promise<Shockabl
       sparsity: 0.7,
       recipe: SHOCKABLE_RECIPE,
       pruning: SHOCKABLE_PRUNING,
+      tuning: SHOCKABLE_TUNING,
       data: (onProgress) => loadTrainingData({ ...options, onProgress }),
       fit: (fitted, { records, noise }, ...how) => fitPruned(fitted, records, noise, ...how),
+      tune: (fitted, { records, noise }, ...how) => fitTuned(fitted, records, noise, ...how),
     },
     options,
   );
