@@ -175,12 +175,12 @@ function summary({ exported, source, noReference, quantized, keptFloat, warnings
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
   const lines = [
     source
-      ? `    float file against the source model (${source.by}, ${source.items} items): max difference ${source.maxDifference.toPrecision(2)}, same class ${percent(source.classes)}`
+      ? `    float file against the source model (${source.by}, ${source.items} items): max difference ${source.maxDifference.toPrecision(2)}, ${source.measure} ${percent(source.classes)}`
       : `    float file not compared with the source model's own program: ${noReference}`,
   ];
   if (quantized) {
     lines.push(
-      `    quantized against float (${quantized.items} held-out items): max difference ${quantized.maxDifference.toPrecision(2)}, same class ${percent(quantized.classes)}`,
+      `    quantized against float (${quantized.items} held-out items): max difference ${quantized.maxDifference.toPrecision(2)}, ${quantized.measure} ${percent(quantized.classes)}`,
     );
   }
   for (const warning of warnings) lines.push(`    note: ${warning}`);

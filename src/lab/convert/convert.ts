@@ -51,8 +51,10 @@ export interface ConvertOptions {
 export interface Agreement {
   readonly items: number;
   readonly maxDifference: number;
-  /** Share of items with the same class. */
+  /** Share of items with the same class, or of those that `measure` tells. */
   readonly classes: number;
+  /** What makes two answers the same: `same class`, or nearness where the answer is no vector of classes. */
+  readonly measure: string;
 }
 
 export interface ConvertResult {
@@ -93,7 +95,7 @@ export async function convertModel(source: SourceModel, options: ConvertOptions)
   const all = options.dataset?.items ?? randomItems(model);
   const calibrationItems = all.filter((_, i) => i % 4 !== 3);
   const heldOut = all.filter((_, i) => i % 4 === 3);
-  const decide = decider(model);
+  const sameness = samenessOf(model);
 
   stage('comparing the float file with the source model', 0);
   const float = await run(model, heldOut);
@@ -106,7 +108,7 @@ export async function convertModel(source: SourceModel, options: ConvertOptions)
   const unlike = options.dataset ? await unlikeTraining(source.onnx, source.seenInTraining ?? [], heldOut) : null;
   const warnings = unlike ? [unlike] : [];
   const outputNames = source.onnx.graph.outputs.map(({ name }) => name);
-  const { agreement, reason } = await compareWithSource(source, model, outputNames, heldOut, float, decide);
+  const { agreement, reason } = await compareWithSource(source, model, outputNames, heldOut, float, sameness);
 
   const labels = labelsFor(float[0]!.length, options.labels, model.graph.outputs[0]!.name);
   const variants: ExportVariant[] = [{ id: 'fp32', precision: 'float32', model }];
@@ -117,9 +119,14 @@ export async function convertModel(source: SourceModel, options: ConvertOptions)
   let keptFloat: readonly string[] = [];
   if (options.strategy !== 'none') {
     stage(options.strategy === 'static' ? 'calibrating' : 'quantizing', 1);
-    const made = await quantize(model, options, calibrationItems, heldOut, float, decide, minAgreement);
+    const made = await quantize(model, options, calibrationItems, heldOut, float, sameness, minAgreement);
     ({ calibration, keptFloat } = made);
-    quantized = compare(await run(made.variant.model, heldOut), float, decide);
+    quantized = compare(await run(made.variant.model, heldOut), float, sameness);
+    if (!sameness.decide && quantized.classes < minAgreement) {
+      throw new ConvertError(
+        `${percent(quantized.classes)} of ${heldOut.length} held-out items are ${NEAR} in ${made.variant.id}, ${percent(minAgreement)} are needed: try --strategy float16, more data, or a lower --min-agreement`,
+      );
+    }
     variants.push(made.variant);
   }
   stage('checking and timing each variant', 3);
@@ -136,7 +143,7 @@ export async function convertModel(source: SourceModel, options: ConvertOptions)
     defaultVariant: variants.at(-1)!.id,
     golden: spread(heldOut, Math.min(4, heldOut.length)),
     evaluationItems: () => heldOut,
-    decide,
+    decide: sameness.decide ?? (() => 0),
     gate: { minAgreement },
     about: about(source, options, agreement, reason, keptFloat, warnings),
   });
@@ -178,21 +185,38 @@ async function run(model: OnnxModel, items: readonly ModelItem[]): Promise<Float
   }
 }
 
-function compare(
-  got: readonly Float32Array[],
-  wanted: readonly Float32Array[],
-  decide: (v: Float32Array) => number,
-): Agreement {
+/** How two answers are told to be the same. */
+interface Sameness {
+  /** The class of an answer; null where it is none, as a signal or a class for each step. */
+  readonly decide: ((values: ArrayLike<number>) => number) | null;
+}
+
+/** Share of the answers' range by which two may differ and still count as the same, where there are no classes. */
+const NEAR_SHARE = 0.05;
+const NEAR = 'within 5 % of the range';
+const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
+
+/** The largest of many values is a class where the answer is a vector; of a sequence or a picture it means nothing. */
+function samenessOf(model: OnnxModel): Sameness {
+  const isVector = (model.graph.outputs[0]!.shape ?? []).slice(1, -1).every((size) => size === 1);
+  return { decide: isVector ? decider(model) : null };
+}
+
+function compare(got: readonly Float32Array[], wanted: readonly Float32Array[], { decide }: Sameness): Agreement {
   let maxDifference = 0;
   let same = 0;
+  const span = wanted.reduce((most, values) => values.reduce((a, value) => Math.max(a, Math.abs(value)), most), 0);
   wanted.forEach((values, i) => {
+    let worst = 0;
     values.forEach((value, at) => {
       const difference = Math.abs(got[i]![at]! - value);
-      maxDifference = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(maxDifference, difference);
+      worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
     });
-    if (decide(values) === decide(got[i]!)) same++;
+    maxDifference = Math.max(maxDifference, worst);
+    if (decide ? decide(values) === decide(got[i]!) : worst <= NEAR_SHARE * span) same++;
   });
-  return { items: wanted.length, maxDifference, classes: same / wanted.length };
+  const measure = decide ? 'same class' : NEAR;
+  return { items: wanted.length, maxDifference, classes: same / wanted.length, measure };
 }
 
 async function compareWithSource(
@@ -201,7 +225,7 @@ async function compareWithSource(
   outputNames: readonly string[],
   heldOut: readonly ModelItem[],
   float: readonly Float32Array[],
-  decide: (values: Float32Array) => number,
+  sameness: Sameness,
 ): Promise<{ agreement: (Agreement & { by: string }) | null; reason: string | null }> {
   if (model.graph.inputs.length !== source.onnx.graph.inputs.length) {
     return { agreement: null, reason: 'the chosen output does not need all inputs' };
@@ -241,8 +265,8 @@ async function compareWithSource(
     const size = float[0]!.length;
     const chosen = all[outputNames.indexOf(model.graph.outputs[0]!.name)]!;
     const theirs = items.map((_, i) => chosen.slice(i * size, (i + 1) * size));
-    const { classes } = compare(float.slice(0, items.length), theirs, decide);
-    return { agreement: { items: items.length, maxDifference, classes, by: reference.by }, reason: null };
+    const { classes, measure } = compare(float.slice(0, items.length), theirs, sameness);
+    return { agreement: { items: items.length, maxDifference, classes, measure, by: reference.by }, reason: null };
   } finally {
     reference.close();
   }
@@ -273,7 +297,7 @@ async function quantize(
   items: readonly ModelItem[],
   heldOut: readonly ModelItem[],
   float: readonly Float32Array[],
-  decide: (values: Float32Array) => number,
+  sameness: Sameness,
   minAgreement: number,
 ): Promise<Quantized> {
   const { dataType, strategy } = options;
@@ -297,7 +321,7 @@ async function quantize(
   const ranges = seen.ranges({ method, percentile });
   options.onStage?.('quantizing', 2, STEPS);
   const statics = { reduceRange: dataType !== 'int8-full' };
-  const quality = async (candidate: OnnxModel) => compare(await run(candidate, heldOut), float, decide).classes;
+  const quality = async (candidate: OnnxModel) => compare(await run(candidate, heldOut), float, sameness).classes;
   let made = quantizeStatic(model, ranges, statics);
   const keptFloat: string[] = [];
   if ((await quality(made)) < minAgreement) {
@@ -332,7 +356,7 @@ function about(
   const lines = [
     `Converted by \`slothd lab convert\` from a ${source.description}. Strategy: ${options.strategy}, data type ${options.dataType}.`,
     agreement
-      ? `The float file against the source model in ${agreement.by}, ${agreement.items} items: largest difference ${agreement.maxDifference.toPrecision(2)}, same class on ${(100 * agreement.classes).toFixed(1)} %.`
+      ? `The float file against the source model in ${agreement.by}, ${agreement.items} items: largest difference ${agreement.maxDifference.toPrecision(2)}, ${agreement.measure} on ${(100 * agreement.classes).toFixed(1)} %.`
       : `The float file was not compared with the source model's own program: ${reason}.`,
     options.dataset
       ? `Representative dataset: ${options.dataset.description}. Every fourth item was held out of the calibration; agreement below is on those.`

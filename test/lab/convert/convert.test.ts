@@ -76,6 +76,28 @@ describe('a model that somebody brings', () => {
     expect(error.message).toMatch(/Layers that can be converted: .*Conv1D/);
   });
 
+  it('that answers with a sequence is judged by nearness, not by the place of its largest value', async () => {
+    const layers = [
+      tf.layers.conv1d({ inputShape: [24, 1], filters: 4, kernelSize: 3, padding: 'same' }),
+      tf.layers.conv1d({ filters: 2, kernelSize: 3, padding: 'same', activation: 'tanh' }),
+    ];
+    const model = tf.sequential({ layers });
+    randomizeWeights(model, 3);
+    const dir = fresh();
+    await saveModel(model, dir);
+    const dataset = { items: Array.from({ length: 60 }, (_, i) => [noise(24, i)]), description: 'noise', warnings: [] };
+    const options = {
+      outDir: fresh(),
+      name: 'x',
+      version: '1',
+      dataset,
+      strategy: 'static',
+      dataType: 'int8',
+    } as const;
+    const { quantized } = await convertModel(await openSource(dir), options);
+    expect(quantized).toMatchObject({ classes: 1, measure: 'within 5 % of the range' });
+  });
+
   it('is refused with NaN in its weights, naming the layer', async () => {
     const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 2, name: 'sick' })] });
     model.layers[0]!.setWeights([tf.tensor2d([1, 2, Number.NaN, 4, 5, 6], [3, 2]), tf.tensor1d([0, 0])]);

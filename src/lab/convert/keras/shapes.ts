@@ -236,10 +236,10 @@ export function outputShapes(
   return shapes;
 }
 
-/** The shape that a Bidirectional layer makes of what its forward half makes. */
-export function bidirectionalShapes(forward: readonly Shape[], mode: unknown): readonly Shape[] {
-  const [shape] = forward;
-  if (mode === null) return [shape!, shape!];
-  if (mode === undefined || mode === 'concat') return [[...shape!.slice(0, -1), 2 * shape!.at(-1)!]];
-  return [shape!];
+/** The shape that a Bidirectional layer makes of what its two halves make. */
+export function bidirectionalShapes([forward]: readonly Shape[], [backward]: readonly Shape[], mode: unknown) {
+  if (mode === null) return [forward!, backward!];
+  if (mode !== undefined && mode !== 'concat') return [forward!];
+  const [a, b] = [forward!.at(-1)!, backward!.at(-1)!];
+  return [[...forward!.slice(0, -1), a === null || b === null ? null : a + b]];
 }

@@ -186,7 +186,9 @@ class Walk {
   private shapes(layer: GraphLayer, inputs: readonly (readonly Size[])[]): readonly (readonly Size[])[] {
     const { className, config, wrapped, name } = layer;
     if (className === 'Bidirectional' && wrapped) {
-      return bidirectionalShapes(outputShapes(wrapped.className, wrapped.config, inputs, name), config.mergeMode);
+      const half = (own: Readonly<Record<string, unknown>>) => outputShapes(wrapped.className, own, inputs, name);
+      const backward = config.backward as typeof config | undefined;
+      return bidirectionalShapes(half(wrapped.config), half(backward ?? wrapped.config), config.mergeMode);
     }
     if (className === 'TimeDistributed' && wrapped) {
       const step = inputs.map((shape) => [shape[0]!, ...shape.slice(2)]);
