@@ -23,6 +23,8 @@ export interface Daemon {
 }
 
 const TIMEOUT_MS = 5000;
+/** Longest refusal in words that slothd gives. */
+const MOST_WORDS = 300;
 
 export function alertsCommand(): Command {
   const command = new Command('alerts').description('Alerts of the running daemon, over its web server.');
@@ -170,6 +172,9 @@ export function askAt(base: string, token: string | null): Ask {
     } catch {
       // Refusals are plain text.
     }
+    // Our refusals are one line; a page is another program's.
+    if (answer === null && (response.ok || text.length > MOST_WORDS))
+      throw new UsageError(`what answers at ${base} is not slothd`);
     if (!response.ok || answer === null)
       throw new UsageError(answer?.error ?? (text.trim() || `HTTP ${response.status}`));
     return answer;

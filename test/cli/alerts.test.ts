@@ -58,6 +58,9 @@ describe('alerts', () => {
   it('tells plain refusals, and that nothing is there', async () => {
     const url = await serve(() => [401, 'a bearer token is needed\n']);
     await expect(askAt(url, null)('alerts')).rejects.toThrow('a bearer token is needed');
+    server?.close();
+    const page = await serve(() => [200, '<html>another program</html>']);
+    await expect(askAt(page, null)('alerts')).rejects.toThrow(`what answers at ${page} is not slothd`);
     await expect(askAt('http://127.0.0.1:1/', null)('alerts')).rejects.toThrow('is it running?');
   });
 });
