@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { LabDataError } from '../data/find.js';
 import { rationalFactor, resample } from '../signal/resample.js';
 import { standardised } from '../signal/standardise.js';
-import { readRecord } from '../wfdb/index.js';
+import { readSoundRecord } from '../wfdb/index.js';
 
 /**
  * Noise to train with, recorded by the makers of nstdb on active volunteers with electrodes where no ECG is seen (Moody, Muldrow
@@ -29,7 +29,7 @@ export async function loadRecordedNoise(
   through: (samples: Float32Array) => Float32Array = (samples) => samples,
 ): Promise<RecordedNoise> {
   const channelsOf = async (name: string) => {
-    const record = await readRecord(join(dataFolder, 'nstdb', name)).catch((error: Error) => {
+    const record = await readSoundRecord(join(dataFolder, 'nstdb', name)).catch((error: Error) => {
       throw new LabDataError(`${error.message}: \`slothd data get nstdb\` downloads the noise to train with`);
     });
     const { up, down } = rationalFactor(record.rateHz, rateHz);

@@ -101,6 +101,11 @@ async function makeBeatRecord(folder: string, database: string, record: string, 
     for await (const { signals } of opened.chunks()) {
       for (const value of signals[index]!) windowing.push(value);
     }
+    if (opened.checksums()[index] === false) {
+      throw new LabError(
+        `${path}.hea: signal ${opened.signals[index].name} does not add up to its checksum: the record is damaged; fetch it again`,
+      );
+    }
     const arrays = windowing.end();
     // A few beats at the edges have no window; most without one are another recording's, or marked at another rate.
     if (windowing.judged < beats.length / 2) {

@@ -10,7 +10,7 @@ import {
   UsualHeight,
 } from '../../inference/windows/shockable-ecg.js';
 import { LabError } from '../error.js';
-import { type Annotation, readAnnotations, readRecord } from '../wfdb/index.js';
+import { type Annotation, readAnnotations, readSoundRecord } from '../wfdb/index.js';
 
 /** What the reference says of a window. */
 export const OTHER = 0;
@@ -76,7 +76,7 @@ export async function loadShockableRecord(
     const cached = await readFile(cacheFile).catch(() => null);
     if (cached) return unpack(cached);
   }
-  const { signals, rateHz, lengthSamples } = await readRecord(join(folder, record));
+  const { signals, rateHz, lengthSamples } = await readSoundRecord(join(folder, record));
   if (!signals[0]) throw new LabError(`${folder}/${record} has no signal`);
   const rhythms =
     everything === null ? rhythmsOf(await readAnnotations(join(folder, `${record}.atr`)), rateHz, lengthSamples) : [];

@@ -62,3 +62,19 @@ export async function readRecord(path: string): Promise<WfdbRecord> {
     await record.close();
   }
 }
+
+/**
+ * As `readRecord`, for samples that a model is trained on: those that do not add up to their checksum are refused.
+ * @throws WfdbError also for a signal that does not
+ */
+export async function readSoundRecord(path: string): Promise<WfdbRecord> {
+  const record = await readRecord(path);
+  const bad = record.signals.find(({ checksumOk }) => checksumOk === false);
+  if (bad) {
+    throw new WfdbError(
+      `${path}.hea`,
+      `signal ${bad.name} does not add up to its checksum: the record is damaged; fetch it again`,
+    );
+  }
+  return record;
+}

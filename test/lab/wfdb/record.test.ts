@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { loadBeatRecord } from '../../../src/lab/data/beat-records.js';
 import { SIGNAL_FORMATS } from '../../../src/lab/wfdb/formats.js';
-import { readHeader, readRecord, WfdbError, writeRecord } from '../../../src/lab/wfdb/index.js';
+import { readHeader, readRecord, readSoundRecord, WfdbError, writeRecord } from '../../../src/lab/wfdb/index.js';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/wfdb');
 const folder = () => mkdtemp(join(tmpdir(), 'slothd-wfdb-'));
@@ -118,6 +119,10 @@ describe('records that cannot be used are named with what is wrong', () => {
     await writeFile(join(dir, '100.dat'), bytes);
     const { signals } = await readRecord(join(dir, '100'));
     expect(signals.map((signal) => signal.checksumOk)).toEqual([false, true]);
+    // Training takes none of it.
+    await expect(readSoundRecord(join(dir, '100'))).rejects.toThrow(/signal MLII does not add up to its checksum/);
+    await copyFile(join(fixtures, '100.atr'), join(dir, '100.atr'));
+    await expect(loadBeatRecord(dir, '100', null)).rejects.toThrow(/signal MLII does not add up to its checksum/);
   });
 });
 
