@@ -1,5 +1,6 @@
 import type { AlertKind, Announcement } from '../domain/alert.js';
 import type { StoreWrite } from '../domain/store.js';
+import { AlarmLists } from './alarm-lists.js';
 import { Announcements } from './announcements.js';
 import { type CommandHandler, Commands } from './commands.js';
 import { statusTopic } from './home-assistant.js';
@@ -10,7 +11,6 @@ import { OwnAvailability } from './own-availability.js';
 import {
   type About,
   type ActiveAlert,
-  alarmsJson,
   alertBodyJson,
   finishAlertJson,
   type Health,
@@ -51,9 +51,7 @@ export class Delivery {
   /** null: nobody wants to know. */
   private readonly readBack: ReadBack | null;
   private readonly retained = new RetainedState();
-  /** Lists of open alerts that were made so far, and by sensor the number of the newest that was told. */
-  private listsMade = 0;
-  private readonly listTold = new Map<string, number>();
+  private readonly lists: AlarmLists;
   private readonly commands: Commands;
   private readonly enabled: boolean;
   private readonly announcements: Announcements;
@@ -144,6 +142,12 @@ export class Delivery {
         },
       },
     });
+    this.lists = new AlarmLists({
+      sensors: options.sensors,
+      topics: this.topics,
+      retained: this.retained,
+      wallTime: () => this.wallTime(),
+    });
     this.announcements = new Announcements({
       ...options,
       homeAssistant: settings.homeAssistant,
@@ -221,7 +225,7 @@ export class Delivery {
       if (all.length > 0) this.outbox.persist(all);
       return;
     }
-    const tellList = meta.active && this.listOf(change.sensor, meta.active);
+    const tellList = meta.active && this.lists.make(change.sensor, meta.active);
     this.link.hold();
     this.outbox.add(
       {
@@ -235,7 +239,10 @@ export class Delivery {
       },
       writes,
       () => {
-        tellList?.();
+        if (tellList) {
+          tellList();
+          this.pump();
+        }
         this.link.flush();
       },
     );
@@ -295,13 +302,17 @@ export class Delivery {
 
   /** Publishes the list of a sensor's open alerts (retained). */
   alarms(sensor: string, list: readonly ActiveAlert[]): void {
-    const tell = this.listOf(sensor, list);
+    const makeKnown = this.lists.make(sensor, list);
+    const tell = () => {
+      makeKnown();
+      this.pump();
+    };
     if (!this.outbox.awaitsDisk(sensor)) {
       tell();
       return;
     }
-    // Behind the events it speaks of, which wait for the disk; until then the broker keeps what it has.
-    this.retained.forget(this.topics.sensor(sensor, 'alarms'));
+    // Behind the events it rests on, which wait for the disk.
+    this.lists.pause(sensor);
     this.queue.write([], tell);
   }
 
@@ -353,20 +364,6 @@ export class Delivery {
     await Promise.all([this.link.stop(goodbyes, FLUSH_MS), this.webhook?.stop(FLUSH_MS)]);
     this.outbox.stop();
     await this.queue.stop();
-  }
-
-  /** A list of open alerts as it is now, to be told a little later; not told any more where a newer one has been. */
-  private listOf(sensor: string, list: readonly ActiveAlert[]): () => void {
-    const number = ++this.listsMade;
-    // A sensor that is not configured any more has no list.
-    const isOurs = this.options.sensors.includes(sensor);
-    const payload = isOurs ? alarmsJson(list, this.wallTime().toWallMs) : '';
-    return () => {
-      if (number < (this.listTold.get(sensor) ?? 0)) return;
-      this.listTold.set(sensor, number);
-      this.retained.set(this.topics.sensor(sensor, 'alarms'), payload);
-      this.pump();
-    };
   }
 
   /** Order of importance: fresh alerts, states, then what waited. */
