@@ -136,7 +136,7 @@ describe('a model that somebody brings', () => {
 
 describe('TensorFlow.js layers models of random layers', () => {
   const L = tf.layers;
-  const steps = fc.array(fc.integer({ min: 0, max: 11 }), { minLength: 1, maxLength: 5 });
+  const steps = fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 5 });
   it('answer as TensorFlow.js does', async () => {
     await fc.assert(
       fc.asyncProperty(steps, fc.integer({ min: 0, max: 1e6 }), async (choices, seed) => {
@@ -157,6 +157,15 @@ describe('TensorFlow.js layers models of random layers', () => {
             () => L.averagePooling1d({ poolSize: 2, strides: 1, padding: 'same' }),
             () => L.dropout({ rate: 0.5 }),
             () => L.leakyReLU({ alpha: 0.2 }),
+            () => L.conv1d({ filters: 3, kernelSize: 3, padding: 'same', dilationRate: 2, useBias: false }),
+            () => L.conv1d({ filters: 4, kernelSize: 2, padding: 'same', strides: 2, activation: 'softmax' }),
+            () => L.thresholdedReLU({ theta: 0.3 }),
+            () => L.reLU({ maxValue: 0.7 }),
+            () => L.elu(),
+            () => L.gru({ units: 3, returnSequences: true, goBackwards: true, useBias: false }),
+            () => L.bidirectional({ layer: L.gru({ units: 3, returnSequences: true }) as tf.RNN, mergeMode: 'ave' }),
+            () => L.batchNormalization({ scale: false, center: false }),
+            () => L.maxPooling1d({ poolSize: 3, strides: 2, padding: 'same' }),
           ][choice]!();
           x = layer.apply(x) as tf.SymbolicTensor;
         }
