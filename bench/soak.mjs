@@ -26,8 +26,11 @@ if (!(hours > 0) || !Number.isInteger(seed)) {
   process.exit(1);
 }
 
-/** After the last fault: what is open may end, sensors come back, the outbox drains. */
-const SETTLE_MS = 150_000;
+/**
+ * After the last fault: what is open may end, sensors come back, the outbox drains. An alert that came and went for two
+ * hours has a clear time of `storm.longestClearMs` (5 min) by then.
+ */
+const SETTLE_MS = 420_000;
 /** Time of all sensors at peace before the first fault. */
 const CALM_MS = 20_000;
 const CHECK_MS = 5000;
