@@ -41,7 +41,7 @@ function wire() {
     'the Node-RED flow run the same float model and rule, but keep nothing on disk, judge no signal and feed the model zeros for its',
   );
   out.push(
-    'computed features. RR lines: the line that must cause an alert is known. ECG: the newest chunk before the receipt counts as',
+    'computed features. Only new alerts count. RR lines: the line that must cause one is known. ECG: the newest chunk before the receipt counts as',
   );
   out.push(
     "the cause, which flatters a system that lags: chunks come every 40 ms, and no figure can be far above that (slothd's own of the bytes",

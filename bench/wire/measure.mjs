@@ -75,7 +75,7 @@ function received(system, signal, state, result, topic, payload) {
   const alert = JSON.parse(payload.toString());
   if (alert.kind !== KINDS[signal]) return;
   const sensor = Number(topic.split('/').at(-2).slice(1));
-  if (typeof alert.latencyMs === 'number') result.insideMs.push(alert.latencyMs);
+  if (alert.event === 'new' && typeof alert.latencyMs === 'number') result.insideMs.push(alert.latencyMs);
   if (signal === 'rr') {
     // The line that must cause this event is known.
     const at = state.expected[sensor].findIndex(({ event }) => event === alert.event);
@@ -84,6 +84,8 @@ function received(system, signal, state, result, topic, payload) {
       return;
     }
     const [{ writtenMs }] = state.expected[sensor].splice(0, at + 1).slice(-1);
+    // As below: an end hurries nobody, and slothd lets it wait for the disk.
+    if (alert.event !== 'new') return;
     result.latenciesMs.push(nowMs - writtenMs);
   } else {
     // The cause is the newest chunk or, in a system that lags, an older one: then this flatters the system.
