@@ -41,11 +41,11 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 1;
-    } else if (error instanceof UsageError || isExpected(error)) {
-      process.stderr.write(`slothd: ${(error as Error).message}\n`);
-      process.exitCode = 1;
-    } else if (refusalOf(error) !== null) {
-      process.stderr.write(`slothd: ${refusalOf(error)}\n`);
+      return;
+    }
+    const refusal = refusalOf(error);
+    if (refusal !== null || error instanceof UsageError || isExpected(error)) {
+      process.stderr.write(`slothd: ${refusal ?? (error as Error).message}\n`);
       process.exitCode = 1;
     } else {
       process.stderr.write(
@@ -56,47 +56,35 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** What the system refuses because of a file that somebody named, or of its disk: nothing of it is ours to mend. */
-const REFUSALS: Readonly<Record<string, string>> = {
-  EACCES: 'may not be used by this user',
-  EPERM: 'may not be used by this user',
-  EROFS: 'is on a read-only file system',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'a part of the path is no folder',
-  EISDIR: 'is a folder',
-  ELOOP: 'is a link that leads to itself',
-  ENAMETOOLONG: 'the name is too long',
-  EIO: 'the disk cannot be read or written',
-};
-
-/** A failed call of the system in words; null where the error is none, or names no file. */
-function refusalOf(error: unknown): string | null {
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  const words = REFUSALS[code ?? ''];
-  if (words === undefined || syscall === undefined) return null;
-  // Without a file it is a write to one that was open, to a full disk above all; anything else would be our own doing.
-  if (path === undefined) return /^(ENOSPC|EDQUOT|EIO|EROFS)$/.test(code ?? '') ? words : null;
-  return `${path}: ${words} (${code})`;
-}
-
-/** Errors of stations that name what a person gave us: a record, a bundle, a file. */
-function isExpected(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (isFileError(error)) return true;
-  return /^(Config|StoreInUse|WebServer|Replay|Wfdb|Bundle|Link|Scenario|Format|Lab|Backend|Export|Calibration|Quantization|UnsupportedLayer|OnnxFormat|Training|Checkpoint|Personalize|Convert)\w*Error$/.test(
-    error.name,
-  );
-}
-
-/** What the file system says of a path that a person gave: not there, not allowed, not a folder, full. */
+/** What the system says of a path that a person gave: not there, not allowed, not a folder, full. Its words name the path. */
 const FILE_ERRORS = new Set(
   'ENOENT EACCES EPERM ENOTDIR EISDIR EEXIST ENOTEMPTY ENOSPC EDQUOT EROFS ENAMETOOLONG ELOOP EXDEV EBUSY EFBIG'.split(
     ' ',
   ),
 );
 
-function isFileError({ code, path }: NodeJS.ErrnoException): boolean {
-  return path !== undefined && FILE_ERRORS.has(code ?? '');
+/** Of a file that was open already, on a full disk above all, it says no more than this. */
+const DISK_ERRORS: Readonly<Record<string, string>> = {
+  EROFS: 'is on a read-only file system',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EIO: 'the disk cannot be read or written',
+};
+
+/** What the system refused because of a named file or its disk, in words; null for any other error. None is ours to mend. */
+function refusalOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { code = '', path, syscall, message } = error as NodeJS.ErrnoException;
+  if (path !== undefined && FILE_ERRORS.has(code)) return message;
+  const words = DISK_ERRORS[code];
+  if (words === undefined || syscall === undefined) return null;
+  return path === undefined ? words : `${path}: ${words} (${code})`;
+}
+
+/** Errors of stations that name what a person gave us: a record, a bundle, a file. */
+function isExpected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return /^(Config|StoreInUse|WebServer|Replay|Wfdb|Bundle|Link|Scenario|Format|Lab|Backend|Export|Calibration|Quantization|UnsupportedLayer|OnnxFormat|Training|Checkpoint|Personalize|Convert)\w*Error$/.test(
+    error.name,
+  );
 }

@@ -1,18 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import {
-  hasMosquitto,
-  needsMosquitto,
-  startAedes,
-  startConsumer,
-  startMosquitto,
-  startProxy,
-} from '../delivery/support/brokers.js';
+import { needsMosquitto, startConsumer, startProxy } from '../delivery/support/brokers.js';
 import { tick, until } from '../delivery/support/world.js';
+import { BROKERS, ended } from './support/lives.js';
 
 /**
  * Story 5, its last part: kill -9 in mid-traffic. `npm run soak:outbox` runs a thousand rounds of it, prints what came of
@@ -41,17 +35,6 @@ function life(dir: string, url: string, mode: 'raise' | 'drain') {
   return { child, out: () => out, err: () => err };
 }
 
-const ended = (child: ChildProcess) =>
-  new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve();
-    else child.once('exit', () => resolve());
-  });
-
-const brokers = [
-  { name: 'mosquitto', there: hasMosquitto, start: () => startMosquitto('max_queued_messages 0') },
-  { name: 'aedes', there: true, start: () => startAedes() },
-];
-
 afterEach(async () => {
   if (!SOAK || Object.keys(report).length === 0) return;
   const { load, save } = await import(join(import.meta.dirname, '../../bench/lib/report.mjs'));
@@ -61,7 +44,7 @@ afterEach(async () => {
   console.log(JSON.stringify(report, null, 2));
 });
 
-describe.each(brokers)('with $name', ({ name, there, start }) => {
+describe.each(BROKERS)('with $name', ({ name, there, start }) => {
   test(
     `${ROUNDS} rounds of SIGKILL: nothing lost, duplicates only under the same id, order kept per sensor`,
     async ({ skip }) => {

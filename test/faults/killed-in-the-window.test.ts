@@ -1,17 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  hasMosquitto,
-  needsMosquitto,
-  startAedes,
-  startConsumer,
-  startMosquitto,
-} from '../delivery/support/brokers.js';
+import { needsMosquitto, startConsumer } from '../delivery/support/brokers.js';
 import { tick, until } from '../delivery/support/world.js';
+import { BROKERS, ended } from './support/lives.js';
 import { Receiver } from './support/mortal-world.js';
 
 /**
@@ -23,18 +18,7 @@ const ROUNDS = Number(process.env.SLOTHD_SOAK_ROUNDS ?? 10);
 const CHILD = join(import.meta.dirname, 'support/alarm-child.mjs');
 const DIST = join(import.meta.dirname, '../../dist/delivery/publisher.js');
 
-const ended = (child: ChildProcess) =>
-  new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve();
-    else child.once('exit', () => resolve());
-  });
-
-const brokers = [
-  { name: 'mosquitto', there: hasMosquitto, start: () => startMosquitto('max_queued_messages 0') },
-  { name: 'aedes', there: true, start: () => startAedes() },
-];
-
-describe.each(brokers)('with $name', ({ there, start }) => {
+describe.each(BROKERS)('with $name', ({ there, start }) => {
   test(
     `${ROUNDS} kills at the moment an alert event arrives, or right after: one alert at a time, each with one end`,
     async ({ skip }) => {

@@ -13,6 +13,17 @@ export const CREDENTIAL_FIX =
   'sudo systemctl restart slothd   # then ask again; if it stays so: LoadCredential= in sudo systemctl edit slothd';
 
 /**
+ * A secret of our own making that cannot be used, by the words of `readNamed`.
+ * @param more said behind the command that makes a new one
+ */
+export function unusableSecret(check: string, message: string, file: string, more = ''): Finding {
+  if (isCredential(file)) return note(check, message, CREDENTIAL_FIX);
+  // One that is there must not be overwritten because we may not read it.
+  if (/it may not be read/.test(message)) return bad(check, message, `ls -l ${quoted(file)}`);
+  return bad(check, message, `head -c 24 /dev/urandom | base64 | sudo tee ${quoted(file)}${more}`);
+}
+
+/**
  * Files with secrets that the config names: whether the service may read them and nobody else. What is not there at all is
  * said where it is used.
  * @param service the service's user, where root asks for it

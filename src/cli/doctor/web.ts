@@ -1,8 +1,8 @@
 import type { Config } from '../../config/schema.js';
 import { readNamed } from '../../delivery/tls-files.js';
 import { daemons } from '../reload.js';
-import { bad, type Finding, good, note, quoted } from './finding.js';
-import { CREDENTIAL_FIX, isCredential } from './secrets.js';
+import { bad, type Finding, good, note } from './finding.js';
+import { unusableSecret } from './secrets.js';
 import type { System } from './system.js';
 
 const TIMEOUT_MS = 2000;
@@ -18,13 +18,7 @@ export async function checkWeb({ http }: Pick<Config, 'http'>, configFile: strin
     const token = await readNamed('http.tokenFile', tokenFile);
     if (token && !token.toString('utf8').trim()) throw new Error(`http.tokenFile: ${tokenFile}: it is empty`);
   } catch (error) {
-    const { message } = error as Error;
-    if (tokenFile && isCredential(tokenFile)) return [note('http', message, CREDENTIAL_FIX)];
-    const name = quoted(tokenFile ?? '');
-    const fix = /may not be read/.test(message)
-      ? `ls -l ${name}`
-      : `head -c 24 /dev/urandom | base64 | sudo tee ${name}`;
-    return [bad('http', message, fix)];
+    return [unusableSecret('http', (error as Error).message, tokenFile ?? '')];
   }
   if (port === 0 || (await daemons(configFile, system)).length > 0)
     return [good('http', 'the dashboard can be served')];

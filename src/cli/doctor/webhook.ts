@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.js';
 import { readNamed } from '../../delivery/tls-files.js';
 import { describeHttpFailure } from '../../delivery/webhook.js';
 import { bad, type Finding, good, note } from './finding.js';
-import { CREDENTIAL_FIX, isCredential } from './secrets.js';
+import { unusableSecret } from './secrets.js';
 
 const TIMEOUT_MS = 6000;
 
@@ -19,12 +19,7 @@ export async function checkWebhook({ webhook }: Pick<Config, 'webhook'>): Promis
     if (!secret?.toString('utf8').trim()) throw new Error(`webhook.secretFile: ${secretFile} is empty`);
   } catch (error) {
     const { message } = error as Error;
-    // One that is there must not be overwritten because we may not read it.
-    const fix = /it may not be read/.test(message)
-      ? `ls -l ${secretFile}`
-      : `head -c 24 /dev/urandom | base64 | sudo tee ${secretFile}   # the receiver needs the same`;
-    if (secretFile && isCredential(secretFile)) findings.push(note('webhook', message, CREDENTIAL_FIX));
-    else findings.push(bad('webhook', message, fix));
+    findings.push(unusableSecret('webhook', message, secretFile ?? '', '   # the receiver needs the same'));
   }
   findings.push(await ask(url));
   return findings;

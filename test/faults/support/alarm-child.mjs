@@ -7,6 +7,7 @@ import { homeAssistantSchema } from '../../../dist/config/home-assistant.js';
 import { mqttSchema } from '../../../dist/config/mqtt.js';
 import { AlarmDesk } from '../../../dist/daemon/alarm-desk.js';
 import { openLevelStore } from '../../../dist/daemon/level-store.js';
+import { systemTimers as timers } from '../../../dist/daemon/system-clock.js';
 import { Delivery } from '../../../dist/delivery/publisher.js';
 
 const SPEED = 200;
@@ -22,12 +23,6 @@ const clock = {
   monotonicMs: () => performance.now() * SPEED,
   wallMs: () => beganAtMs + (Date.now() - beganAtMs) * SPEED,
   synced: () => true,
-};
-const timers = {
-  after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
-    return () => clearTimeout(timer);
-  },
 };
 const disk = await openLevelStore(dir, log);
 // As slow as an SD card: a kill right after an alert is then a kill before its books are written.

@@ -4,18 +4,13 @@
 import { homeAssistantSchema } from '../../../dist/config/home-assistant.js';
 import { mqttSchema } from '../../../dist/config/mqtt.js';
 import { openLevelStore } from '../../../dist/daemon/level-store.js';
+import { systemTimers as timers } from '../../../dist/daemon/system-clock.js';
 import { Delivery } from '../../../dist/delivery/publisher.js';
 
 const [dir, url, mode] = process.argv.slice(2);
 const none = () => undefined;
 const log = { debug: none, info: none, warn: none, error: (data, message) => console.error(message, data) };
 const clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now(), synced: () => true };
-const timers = {
-  after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 const store = await openLevelStore(dir, log);
 let counter = 0;
 for await (const [, value] of store.scan('test/counter')) counter = Number(value);

@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
-import { type BackendName, openBackend } from '../../backend.js';
+import { openBackend } from '../../backend.js';
 import { LabError } from '../../error.js';
-import type { LabProgress } from '../../progress.js';
 import { CHANNEL_GROUP, type PrunedLayer, pruneChannels } from '../../prune/channel.js';
 import { kernelSparsity } from '../../prune/kernel-sparsity.js';
-import type { PruningWish } from '../../prune/plan.js';
 import { type PhaseHistory, saveHistory } from '../../train/history.js';
 import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
+import type { PruneOptions } from '../prune-in-one-go.js';
 import { type BeatEcgTraining, loadTraining, saveTraining } from './bundle.js';
 import { crossValidate } from './cross-validate.js';
 import { type BeatEcgDataOptions, loadIntervalRecords, loadOtherLeads, loadTrainingRecords, noiseOf } from './data.js';
@@ -19,30 +18,18 @@ import { beatSplit, DEFAULT_FOLDS, foldsOf, needClasses } from './split.js';
 import { names } from './train.js';
 import { validationOf } from './validation.js';
 
-export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress' | 'split'> {
-  /** Folder of the training to start from. */
-  readonly modelFolder: string;
-  readonly outFolder: string;
-  /** Share of each kernel's weights that become zero: 0.8 unless told, 0 where only channels go. */
-  readonly sparsity?: number;
-  readonly schedule?: PruningWish['schedule'];
-  /** Sparsity of single layers; those of the interval branch are left alone unless told. */
-  readonly layers?: PruningWish['layers'];
+export interface PruneBeatEcgOptions extends Omit<BeatEcgDataOptions, 'onProgress' | 'split'>, PruneOptions {
   /** Steps to either side of zero that weights are put on; as they come unless told. */
   readonly levels?: number;
-  /** Share of channels and units to take out before: of every layer that can lose some, or by layer. */
-  readonly channels?: number | Readonly<Record<string, number>>;
   /** Go on with a pruning of the same settings that was stopped. */
   readonly resume?: boolean;
-  readonly backend?: BackendName | 'auto';
   /** Folds that train and prune anew to choose the pruned model's own offsets, those of the training unless told; 0 keeps the float model's. */
   readonly folds?: number;
-  onProgress?(progress: LabProgress): void;
 }
 
 /**
  * Prunes a trained beat-ecg while training it on, on the people it was trained on, with its own offsets, and saves it beside. The
- * people who are tested on are never read.
+ * people who are tested on are never read. 80 % unless told; the layers of the interval branch are left alone unless told.
  */
 export async function pruneBeatEcg(options: PruneBeatEcgOptions): Promise<BeatEcgTraining> {
   const { modelFolder, outFolder, channels, schedule, layers, levels, resume = false, onProgress } = options;

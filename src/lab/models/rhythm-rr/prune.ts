@@ -1,36 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
-import { type BackendName, openBackend } from '../../backend.js';
-import type { LabProgress } from '../../progress.js';
+import { openBackend } from '../../backend.js';
 import { CHANNEL_GROUP, type PrunedLayer, pruneChannels } from '../../prune/channel.js';
 import { kernelSparsity } from '../../prune/kernel-sparsity.js';
-import type { PruningWish } from '../../prune/plan.js';
 import { type PhaseHistory, saveHistory } from '../../train/history.js';
 import { Checkpoints } from '../../train/keeper.js';
 import type { EpochReport } from '../../train/loop.js';
+import type { PruneOptions } from '../prune-in-one-go.js';
 import { loadTraining, type RhythmRrTraining, saveTraining } from './bundle.js';
 import { loadTrainingRecords, type RhythmRrDataOptions } from './data.js';
 import { fitPruned, fitTuned } from './fit.js';
 import { RHYTHM_RR_PRUNING, RHYTHM_RR_RECIPE, RHYTHM_RR_TUNING, type RhythmRrRecipe } from './recipe.js';
 import { names } from './train.js';
 
-export interface PruneRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onProgress'> {
-  /** Folder of the training to start from. */
-  readonly modelFolder: string;
-  readonly outFolder: string;
-  /** Share of each kernel's weights that become zero: 0.7 unless told, 0 where only channels go. */
-  readonly sparsity?: number;
-  readonly schedule?: PruningWish['schedule'];
-  /** Sparsity of single layers. */
-  readonly layers?: PruningWish['layers'];
-  /** Share of channels and units to take out before: of every layer that can lose some, or by layer. */
-  readonly channels?: number | Readonly<Record<string, number>>;
+export interface PruneRhythmRrOptions extends Omit<RhythmRrDataOptions, 'onProgress'>, PruneOptions {
   /** Go on with a pruning of the same settings that was stopped. */
   readonly resume?: boolean;
-  readonly backend?: BackendName | 'auto';
-  onProgress?(progress: LabProgress): void;
 }
 
-/** Prunes a trained rhythm-rr while training it on, and saves it beside. afdb and mitdb are never read. */
+/** Prunes a trained rhythm-rr (70 % unless told) while training it on, and saves it beside. afdb and mitdb are never read. */
 export async function pruneRhythmRr(options: PruneRhythmRrOptions): Promise<RhythmRrTraining> {
   const { modelFolder, outFolder, channels, schedule, layers, resume = false, onProgress } = options;
   const sparsity = options.sparsity ?? (channels === undefined ? 0.7 : 0);
