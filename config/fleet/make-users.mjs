@@ -37,7 +37,7 @@ const device = (name) => `      {
         user: "${name}", password: "${password(name)}", allowed_connection_types: ["MQTT"]
         permissions: {
           publish: { allow: ["slothd.${name}.>"] }
-          subscribe: { allow: ["slothd.${name}.availability", "slothd.${name}.*.alarms", "slothd.${name}.cmd.*", "$MQTT.sub.>"] }
+          subscribe: { allow: ["slothd.${name}.availability", "slothd.${name}.*.availability", "slothd.${name}.*.alarms", "slothd.${name}.cmd.*", "$MQTT.sub.>"] }
         }
       }`;
 

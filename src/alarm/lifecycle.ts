@@ -18,6 +18,7 @@ import { beginUpdates, sayUpdate, speakAgain, type UpdateOptions } from './updat
  * - `snoozed`: somebody asked for silence. `disabled`: the kind was switched off in the config.
  * - `restarted`: slothd was killed while it told of it, and cannot go on with it: it had raised another one since, or had
  *   told of its end.
+ * - `stopped`: the sensor was taken out of the config, or a recording is over.
  */
 export type EndReason =
   | 'cleared'
@@ -115,8 +116,12 @@ export class Lifecycle {
     if (!slot?.alert) return { accepted: false, reason: `no ${kind} alert is open` };
     const granted = this.grant(slot.alert.priority, untilMs);
     if (granted === null) return { accepted: false, reason: 'the time asked for is not in the future' };
+    const before = slot.alert.acknowledgedUntilMs;
+    const isNews = before === null || before <= this.options.view.nowMs;
     slot.alert.acknowledgedUntilMs = granted;
-    if (!slot.alert.isQuiet) sayUpdate(this.options, slot.alert, { ...slot.alert.values, acknowledged: true });
+    // Said once: who acknowledges again and again must not make the alert speak each time.
+    if (isNews && !slot.alert.isQuiet)
+      sayUpdate(this.options, slot.alert, { ...slot.alert.values, acknowledged: true });
     return { accepted: true, untilMs: granted };
   }
 

@@ -10,7 +10,6 @@ import { InferenceRunner } from '../inference/runner.js';
 import { positive } from './arguments.js';
 import { type BenchRow, benchHeader, benchLine, benchModel } from './model/bench.js';
 import { addInstallCommands, installedLines } from './model/install.js';
-import { settledAtLast } from './model/settled.js';
 import { UsageError } from './usage-error.js';
 
 /** Nobody's beats wait here: a slow machine, or an emulated one, may take its time. */
@@ -165,7 +164,7 @@ async function verifyBundle(dir: string, runtime: Runtime | undefined, indent: s
       runtimes: RUNTIMES[runtime ?? 'auto'],
     });
     runner.start();
-    const state = await settledAtLast(runner);
+    const state = await runner.settled();
     const { reason, note } = runner;
     const used = runner.info('model')?.runtime;
     await runner.stop();

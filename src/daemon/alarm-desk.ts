@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import { AlarmEngine, type EndReason } from '../alarm/engine.js';
+import { AlarmEngine, type EndReason, type ToldAlert } from '../alarm/engine.js';
 import { alarmPrefix, alarmWrites, readAlarms } from '../alarm/store.js';
 import type { AlarmSettings } from '../config/alarms.js';
 import type { Delivery } from '../delivery/publisher.js';
+import { TokenBucket } from '../delivery/token-bucket.js';
 import { type AlertChange, type Announcement, type ListedAlert, TEST_KIND } from '../domain/alert.js';
 import type { Clock, StreamMs } from '../domain/clock.js';
 import type { KeyValueStore } from '../domain/store.js';
@@ -21,12 +22,17 @@ export interface AlarmDeskOptions {
   readonly onShown: (alert: ShownAlert) => void;
 }
 
+/** Each is written to the disk and passed on to people: a program gone wrong must neither wear the one out nor the others. */
+const TESTS = { perSecond: 0.2, atOnce: 10 } as const;
+
 /** Where alert events of all sensors come together: stored, sent, counted, shown; and where a restart finds them again. */
 export class AlarmDesk {
   readonly history: AlertHistory;
   private readonly observers: ((change: AlertChange) => void)[] = [];
+  private readonly tests: TokenBucket;
 
   constructor(private readonly options: AlarmDeskOptions) {
+    this.tests = new TokenBucket(options.clock, TESTS.perSecond, TESTS.atOnce);
     this.history = new AlertHistory(options.history);
   }
 
@@ -60,8 +66,14 @@ export class AlarmDesk {
     for (const observer of this.observers) observer(change);
   }
 
-  /** An alert that only shows that alerts arrive: stored, sent and shown as any other, and over at once. @returns its id */
+  /**
+   * An alert that only shows that alerts arrive: stored, sent and shown as any other, and over at once.
+   * @returns its id
+   * @throws Error where somebody asks for too many
+   */
   test(sensor: string): string {
+    if (this.tests.waitMs > 0) throw new Error('too many test alerts; try again in some seconds');
+    this.tests.take();
     const { delivery, metrics, log, clock, newId } = this.options;
     const nowMs = clock.monotonicMs();
     const id = newId();
@@ -128,15 +140,7 @@ export class AlarmDesk {
    */
   recall(sensor: string, alarms: AlarmEngine, listed: readonly ListedAlert[]): void {
     const { log, clock, delivery } = this.options;
-    const offsetMs = this.wallOffsetMs();
-    const told = listed
-      .filter(({ id }) => !this.history.hasEnded(id))
-      .map(({ onsetAtMs, raisedAtMs, ...rest }) => ({
-        ...rest,
-        onsetMs: onsetAtMs - offsetMs,
-        raisedMs: raisedAtMs - offsetMs,
-        isPast: delivery.isWaitingToTell(sensor, rest.kind),
-      }));
+    const told = this.toldOf(sensor, listed);
     const known = new Map(alarms.active().map(({ id, sequence }) => [id, sequence]));
     const news = told.filter(({ id, sequence }) => sequence > (known.get(id) ?? 0));
     alarms.recall(clock.monotonicMs(), told);
@@ -155,27 +159,63 @@ export class AlarmDesk {
     delivery.alarms(sensor, alarms.active());
   }
 
+  /**
+   * What the broker says to be open of a sensor that is no longer configured: ended. Where an earlier run was killed before
+   * its disk had such an alert, nobody else knows of it.
+   */
+  endListedOfFormer(sensor: string, listed: readonly ListedAlert[], settings: AlarmSettings): void {
+    const { log, clock, delivery } = this.options;
+    const told = this.toldOf(sensor, listed);
+    if (told.length > 0) {
+      const alarms = this.engineOfFormer(sensor, settings);
+      alarms.recall(clock.monotonicMs(), told);
+      alarms.stop(clock.monotonicMs());
+      delivery.persist(this.writes(sensor, alarms));
+      log.warn({ sensor, alerts: told.map(({ id, kind }) => ({ id, kind })) }, 'alerts of a former sensor were open');
+    }
+    // Behind what ends them, should that wait for the disk.
+    delivery.alarms(sensor, []);
+  }
+
+  /** What was told and is not known to be over, in stream time. */
+  private toldOf(sensor: string, listed: readonly ListedAlert[]): ToldAlert[] {
+    const offsetMs = this.wallOffsetMs();
+    return listed
+      .filter(({ id }) => !this.history.hasEnded(id))
+      .map(({ onsetAtMs, raisedAtMs, ...rest }) => ({
+        ...rest,
+        onsetMs: onsetAtMs - offsetMs,
+        raisedMs: raisedAtMs - offsetMs,
+        isPast: this.options.delivery.isWaitingToTell(sensor, rest.kind),
+      }));
+  }
+
   /** A sensor that is no longer configured cannot end its own alerts, and no alert may stay open for ever. */
   async endAlertsOfFormer(configured: ReadonlySet<string>, settings: AlarmSettings): Promise<void> {
-    const { store, newId, clock, delivery } = this.options;
+    const { store, clock, delivery } = this.options;
     const gone = new Set<string>();
     for await (const [key] of store.scan('alarms/')) {
       const sensor = decodeURIComponent(key.split('/')[1] ?? '');
       if (sensor && !configured.has(sensor)) gone.add(sensor);
     }
     for (const sensor of gone) {
-      const alarms: AlarmEngine = new AlarmEngine({
-        sensor,
-        settings,
-        emit: (change) => this.take(change, alarms, null),
-        newId,
-        capture: () => undefined,
-        modelInfo: () => null,
-      });
+      const alarms = this.engineOfFormer(sensor, settings);
       await this.restore(sensor, alarms);
       alarms.stop(clock.monotonicMs());
       delivery.persist(this.writes(sensor, alarms));
     }
+  }
+
+  private engineOfFormer(sensor: string, settings: AlarmSettings): AlarmEngine {
+    const alarms: AlarmEngine = new AlarmEngine({
+      sensor,
+      settings,
+      emit: (change) => this.take(change, alarms, null),
+      newId: this.options.newId,
+      capture: () => undefined,
+      modelInfo: () => null,
+    });
+    return alarms;
   }
 
   private writes(sensor: string, alarms: AlarmEngine) {

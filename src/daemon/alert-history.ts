@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AlertChange, Announcement, Evidence, ModelRef } from '../domain/alert.js';
+import { type AlertChange, type Announcement, type Evidence, type ModelRef, TEST_KIND } from '../domain/alert.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { KeyValueStore, StoreWrite } from '../domain/store.js';
 import { type AlertQuery, matches } from './alert-query.js';
@@ -59,6 +59,7 @@ interface Entry {
 
 const PREFIX = 'history/alert/';
 const EVIDENCE_PREFIX = 'history/evidence/';
+const TESTS_KEPT = 20;
 /** Evidence held in memory: of the newest, which somebody is about to look at. */
 const EVIDENCE_IN_MEMORY = 50;
 
@@ -129,6 +130,7 @@ export class AlertHistory {
     this.put(entry, shown);
     // The waveform travels with the first event only.
     if (change.evidence.signal || entry.evidenceBytes === 0) this.keepEvidence(entry, change.evidence);
+    if (kind === TEST_KIND) this.forgetOldTests();
     this.makeRoom();
     return shown;
   }
@@ -202,12 +204,21 @@ export class AlertHistory {
     const { maxAlerts, maxBytes } = this.options;
     for (const [id, entry] of this.alerts) {
       if (this.alerts.size <= maxAlerts && this.bytes <= maxBytes) return;
-      if (entry.shown.endedAt === null) continue;
-      this.alerts.delete(id);
-      this.evidence.delete(id);
-      this.bytes -= entry.shownBytes + entry.evidenceBytes;
-      this.writes.push({ key: PREFIX + entry.key, value: null }, { key: EVIDENCE_PREFIX + entry.key, value: null });
+      if (entry.shown.endedAt !== null) this.forget(id, entry);
     }
+  }
+
+  /** Tests must not cost real alerts their place: only the newest of them are kept. */
+  private forgetOldTests(): void {
+    const tests = [...this.alerts].filter(([, { shown }]) => shown.kind === TEST_KIND);
+    for (const [id, entry] of tests.slice(0, -TESTS_KEPT)) this.forget(id, entry);
+  }
+
+  private forget(id: string, entry: Entry): void {
+    this.alerts.delete(id);
+    this.evidence.delete(id);
+    this.bytes -= entry.shownBytes + entry.evidenceBytes;
+    this.writes.push({ key: PREFIX + entry.key, value: null }, { key: EVIDENCE_PREFIX + entry.key, value: null });
   }
 
   /** In the order of telling, also where the clock was set back in between. */

@@ -125,6 +125,7 @@ export class Daemon {
       onListed: (lists) => {
         for (const { name, alarms } of this.stations.values()) this.desk.recall(name, alarms, lists.get(name) ?? []);
       },
+      onFormer: (sensor, list) => this.desk.endListedOfFormer(sensor, list, config.alarms),
     });
     this.delivery.onCommand((verb, args) => carryOut(verb, args, this));
     this.desk = new AlarmDesk({

@@ -4,7 +4,7 @@ import { discoveryPayload, discoveryTopic, EXTRAS, type Extra } from './home-ass
 import type { DeliveryLog } from './log.js';
 import type { Vitals } from './payloads.js';
 import type { RetainedState } from './retained.js';
-import type { Topics } from './topics.js';
+import { type Topics, topicLevel } from './topics.js';
 
 export interface AnnouncementsOptions {
   readonly homeAssistant: HomeAssistantSettings;
@@ -27,6 +27,8 @@ export class Announcements {
   private readonly announced = new Set<string>();
   /** What each sensor has told of itself beyond its heart, for Home Assistant. */
   private readonly extras = new Map<string, Set<Extra>>();
+  /** Sensors of earlier runs that the broker may still have something of. */
+  private gone = new Set<string>();
 
   constructor(private readonly options: AnnouncementsOptions) {}
 
@@ -37,7 +39,7 @@ export class Announcements {
 
   /** Says of each configured sensor that it is not there yet, and removes what earlier runs announced and is gone. */
   async begin(): Promise<void> {
-    const { store, sensors, homeAssistant, node, log, topics, retained, persist } = this.options;
+    const { store, sensors, log, topics, retained } = this.options;
     for (const sensor of sensors) {
       if (this.announced.has(sensor)) continue;
       this.announce(sensor);
@@ -51,17 +53,34 @@ export class Announcements {
     } catch (error) {
       log.warn({ err: error }, 'the list of announced sensors cannot be read');
     }
-    const gone = new Set(former.filter((sensor) => !sensors.includes(sensor)));
-    const remember = () => persist([{ key: SENSORS_KEY, value: JSON.stringify([...sensors, ...gone]) }]);
-    remember();
-    for (const sensor of gone) {
-      retained.set(topics.sensor(sensor, 'alarms'), '');
-      retained.set(topics.sensor(sensor, 'availability'), '');
-      retained.set(discoveryTopic(homeAssistant, node, sensor), '', () => {
-        gone.delete(sensor);
-        remember();
-      });
+    this.gone = new Set(former.filter((sensor) => !sensors.includes(sensor)));
+    this.remember();
+    for (const sensor of this.gone) this.remove(sensor);
+  }
+
+  /** The name of a sensor of an earlier run by its level in a topic; the level itself where none is remembered. */
+  formerAt(level: string): string {
+    return [...this.gone].find((sensor) => topicLevel(sensor) === level) ?? level;
+  }
+
+  /** A sensor of an earlier run is taken away from the broker and from Home Assistant. */
+  remove(sensor: string): void {
+    const { homeAssistant, node, topics, retained } = this.options;
+    if (!this.gone.has(sensor)) {
+      this.gone.add(sensor);
+      this.remember();
     }
+    retained.set(topics.sensor(sensor, 'alarms'), '');
+    retained.set(topics.sensor(sensor, 'availability'), '');
+    retained.set(discoveryTopic(homeAssistant, node, sensor), '', () => {
+      this.gone.delete(sensor);
+      this.remember();
+    });
+  }
+
+  private remember(): void {
+    const { sensors, persist } = this.options;
+    persist([{ key: SENSORS_KEY, value: JSON.stringify([...sensors, ...this.gone]) }]);
   }
 
   /** A sensor is spoken of; the first time it is announced. */

@@ -18,8 +18,8 @@ export interface CommandStats {
 export interface CommandOptions {
   readonly clock: Clock;
   readonly log: DeliveryLog;
-  /** Where answers must not go: our own topics mean what the contract says and nothing else. */
-  readonly root: string;
+  /** Where answers must not go: topics of ours and of other devices mean what the contract says and nothing else. */
+  readonly isSpokenFor: (topic: string) => boolean;
   /** Where an answer goes that nobody named a topic for. */
   readonly responseTopic: (verb: string) => string;
   readonly reply: (topic: string, payload: string, correlationData: Buffer | undefined) => void;
@@ -135,17 +135,16 @@ export class Commands {
   }
 
   private mayAnswerOn(topic: string): boolean {
-    const { root } = this.options;
     if (topic === '' || topic.length > MAX_RESPONSE_TOPIC || /[+#\0]/.test(topic) || topic.startsWith('$'))
       return false;
-    // Nobody gets us to say something false about a heart on its own topic, or to send ourselves commands.
-    return topic !== root && (!topic.startsWith(`${root}/`) || topic.startsWith(`${root}/response/`));
+    // Nobody gets us to say something false about a heart on its own topic, or to send commands.
+    return !this.options.isSpokenFor(topic);
   }
 }
 
 function requestIdOf({ requestId }: Record<string, unknown>): string | number | undefined {
-  const usable = typeof requestId === 'number' || (typeof requestId === 'string' && requestId.length <= MAX_REQUEST_ID);
-  return usable ? requestId : undefined;
+  const usable = Number.isFinite(requestId) || (typeof requestId === 'string' && requestId.length <= MAX_REQUEST_ID);
+  return usable ? (requestId as string | number) : undefined;
 }
 
 /** The arguments, or why they are none. */

@@ -42,8 +42,12 @@ export class ConnectionWatch {
   start(onBackup: boolean): void {
     this.stop();
     if (onBackup) this.armFailBack(this.round);
-    else this.failBackMs = this.options.settings.failBackMs;
     void this.watchRenewal(this.round);
+  }
+
+  /** The broker has taken a message. The preferred one is worth looking for again, should it go away. */
+  served(atHome: boolean): void {
+    if (atHome) this.failBackMs = this.options.settings.failBackMs;
   }
 
   stop(): void {

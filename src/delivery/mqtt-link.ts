@@ -14,6 +14,7 @@ import { InFlight, type PublishOutcome } from './in-flight.js';
 import type { DeliveryLog } from './log.js';
 import { describeMqttError, describeReasonCode } from './mqtt-errors.js';
 import { clientOptions } from './mqtt-options.js';
+import { PacketMeter } from './packet-meter.js';
 
 export type ConnectMqtt = (url: string, options: IClientOptions) => MqttClient;
 
@@ -61,6 +62,12 @@ export interface MqttLinkOptions {
 const CONGESTED_BYTES = 64 * 1024;
 /** Longest wait for a goodbye before a connection is left. */
 const LEAVE_MS = 2_000;
+/** A larger packet is not gathered in memory, which mqtt.js would do with any: the connection ends. */
+const MOST_GATHERED_BYTES = 8 * 1024 * 1024;
+/** A connection that stood for so long was a good one: after its end the first new attempt comes soon. */
+const STEADY_MS = 10_000;
+/** One that ended sooner, time and again (two devices of one name, a poor radio), is made anew no more rarely than this. */
+const UNSTEADY_WAIT_MS = 5_000;
 
 /**
  * One connection to the broker, made anew for ever. Each attempt is a fresh mqtt.js client that is thrown away with its
@@ -80,6 +87,11 @@ export class MqttLink {
   private leaving = false;
   private readonly watch: ConnectionWatch;
   private backoffMs: number;
+  /** The broker has answered a message on this connection: it does more than accept. */
+  private served = false;
+  private upAtMs = 0;
+  /** The broker's session for us holds what we cannot take: the next connection begins without it. */
+  private dropSession = false;
   private readonly inFlight: InFlight;
   private maxPacketBytes = Number.POSITIVE_INFINITY;
   private cancelRetry: (() => void) | null = null;
@@ -167,6 +179,7 @@ export class MqttLink {
     });
     client.publish(topic, payload, { qos, retain, properties }, (error) => {
       if (error) reason = describeMqttError(error);
+      else if (client === this.client) this.serves();
       if (answered(error ? 'refused' : 'acked')) this.options.events.onRoom();
     });
     if (this.held === null) this.write();
@@ -195,16 +208,11 @@ export class MqttLink {
    * Listens to a topic (QoS 0) on this connection alone.
    * @param answered told whether the broker lets us; not called where the connection ends before
    */
-  listen(topic: string, answered: (granted: boolean) => void): void {
+  listen(topic: string, answered: (granted: boolean) => void = ignore): void {
     const { client } = this;
     client?.subscribe(topic, { qos: 0 }, (error) => {
       if (client === this.client && this.connected) answered(!error);
     });
-  }
-
-  /** Hears no more of a topic of `listen`. */
-  unlisten(topic: string): void {
-    if (this.connected) this.client?.unsubscribe(topic, ignore);
   }
 
   /**
@@ -254,6 +262,7 @@ export class MqttLink {
     try {
       const { settings, clientId, availabilityTopic } = this.options;
       options = await clientOptions(settings, this.brokers.version, clientId, availabilityTopic);
+      if (this.dropSession) options.clean = true;
     } catch (error) {
       this.failed(error instanceof Error ? error.message : String(error));
       return;
@@ -272,6 +281,16 @@ export class MqttLink {
     client.on('error', (error) => {
       if (reason === '') reason = describeMqttError(error);
       code ??= (error as { code?: unknown }).code;
+      // Bytes that are no MQTT: nothing that follows on this connection can be understood, and mqtt.js would wait for it.
+      if (code === undefined && generation === this.generation && !this.leaving) client.stream?.destroy?.();
+    });
+    const meter = new PacketMeter(MOST_GATHERED_BYTES);
+    client.stream?.on?.('data', (chunk: Buffer) => {
+      const bytes = meter.take(chunk);
+      if (bytes === null) return;
+      reason ||= `the broker sends a packet of ${bytes} bytes; slothd takes ${MOST_GATHERED_BYTES}`;
+      this.dropSession = true;
+      client.stream.destroy();
     });
     client.on('disconnect', (packet) => {
       reason = describeReasonCode(packet.reasonCode ?? 0) ?? `the broker disconnected (${packet.reasonCode ?? 0})`;
@@ -297,9 +316,9 @@ export class MqttLink {
     this.connected = true;
     this.connections++;
     this.lastError = '';
-    this.loggedError = '';
-    this.backoffMs = settings.reconnectMinMs;
-    this.brokers.connected();
+    this.served = false;
+    this.upAtMs = this.options.clock.monotonicMs();
+    this.dropSession = false;
     this.inFlight.begin(Math.min(settings.outbox.inFlight, receiveMaximum));
     this.maxPacketBytes = maximumPacketSize ?? Number.POSITIVE_INFINITY;
     // mqtt.js leaves Nagle's algorithm on: while anything is unacknowledged (a line of vitals is enough), an alert would wait for the
@@ -319,6 +338,15 @@ export class MqttLink {
       }
     });
     events.onUp();
+  }
+
+  /** A message was answered. Until then a broker has only accepted us, which one that is full or half dead does as well. */
+  private serves(): void {
+    if (this.served) return;
+    this.served = true;
+    this.loggedError = '';
+    this.brokers.connected();
+    this.watch.served(this.brokers.isHome);
   }
 
   /** Tries the other MQTT version where the broker seems not to know this one. */
@@ -342,12 +370,14 @@ export class MqttLink {
   private closed(generation: number, reason: string): void {
     if (generation !== this.generation) return;
     const wasUp = this.connected;
-    this.discard();
-    if (wasUp) {
-      this.brokers.goHome();
-      this.options.events.onDown(reason);
+    const served = wasUp && this.served;
+    if (served && this.options.clock.monotonicMs() - this.upAtMs >= STEADY_MS) {
+      this.backoffMs = this.options.settings.reconnectMinMs;
     }
-    this.failed(reason, wasUp);
+    this.discard();
+    if (served) this.brokers.goHome();
+    if (wasUp) this.options.events.onDown(reason);
+    this.failed(reason, served);
   }
 
   /** Ends the client for good and reports what was on its way as lost. */
@@ -363,8 +393,8 @@ export class MqttLink {
     tellLost();
   }
 
-  /** @param wasUp a connection ended, rather than one that never came about */
-  private failed(reason: string, wasUp = false): void {
+  /** @param served a connection of use ended, rather than one that never came about or led to nothing */
+  private failed(reason: string, served = false): void {
     if (this.stopped) return;
     this.lastError = reason;
     const { url } = this;
@@ -378,9 +408,10 @@ export class MqttLink {
     // Half fixed, half random: a ward of devices must not return all at once.
     const share = 0.5 + 0.5 * this.random();
     // The next broker of the list is tried soon; only when all were tried in vain the waits grow.
-    const inVain = !wasUp && this.brokers.failed();
-    const delayMs = (wasUp || inVain ? this.backoffMs : Math.min(this.backoffMs, reconnectMinMs)) * share;
-    if (wasUp || inVain) this.backoffMs = Math.min(reconnectMaxMs, this.backoffMs * 2);
+    const inVain = !served && this.brokers.failed();
+    const waits = served ? Math.min(this.backoffMs, UNSTEADY_WAIT_MS) : this.backoffMs;
+    const delayMs = (served || inVain ? waits : Math.min(waits, reconnectMinMs)) * share;
+    if (served || inVain) this.backoffMs = Math.min(reconnectMaxMs, this.backoffMs * 2);
     this.cancelRetry?.();
     this.cancelRetry = this.options.timers.after(delayMs, () => {
       this.cancelRetry = null;

@@ -2,7 +2,7 @@ import type { IClientOptions } from 'mqtt';
 import type { MqttSettings } from '../config/mqtt.js';
 import { readNamed, readTlsFiles } from './tls-files.js';
 
-/** Largest packet we accept: commands are small, and a flood must not cost memory. */
+/** Largest packet we accept, as we tell a broker of MQTT 5: commands are small, and a flood must not cost memory. */
 const INBOUND_PACKET_BYTES = 64 * 1024;
 const INBOUND_RECEIVE_MAXIMUM = 16;
 

@@ -52,6 +52,8 @@ export interface DeliveryOptions {
    * once, on the first connection and before anything is said there. Left out: the broker is not asked.
    */
   readonly onListed?: (lists: ReadonlyMap<string, readonly ListedAlert[]>) => void;
+  /** The same for each sensor that is not configured any more and of which the broker has a list; at any time. */
+  readonly onFormer?: (sensor: string, list: readonly ListedAlert[]) => void;
 }
 
 /** What belongs to an alert event beside its own words. */

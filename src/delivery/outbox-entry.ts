@@ -31,6 +31,7 @@ export interface Entry extends OutboxMessage {
   readonly addedAtMs: number;
   replayed: boolean;
   losses: number;
+  refusals: number;
   /** The disk has not answered yet, and it may wait for that. */
   awaitsDisk: boolean;
   /** To be called once, when it was handed over or the disk has answered, whichever comes first; null: it was. */
@@ -53,7 +54,8 @@ export function parseEntry(key: string, text: string): Entry | null {
     const bytes = body.length + topic.length + 64;
     // Monotonic times of an earlier run mean nothing now.
     const message = { sensor, topic, class: 'alert', body, arrivedAtMs: null } as const;
-    return { ...message, seq, key, bytes, addedAtMs, replayed: true, losses: 0, awaitsDisk: false, onKept: null };
+    const sent = { replayed: true, losses: 0, refusals: 0, awaitsDisk: false, onKept: null };
+    return { ...message, ...sent, seq, key, bytes, addedAtMs };
   } catch {
     return null;
   }

@@ -20,6 +20,8 @@ export interface OutboxItem extends OutboxMessage {
   readonly replayed: boolean;
   /** How often a connection broke with this message on its way. */
   readonly losses: number;
+  /** How often the broker said no to it. */
+  readonly refusals: number;
 }
 
 /** Hands a message to the socket. False where nothing can be taken now; `done` is then never called. */
@@ -213,6 +215,7 @@ export class Outbox {
       addedAtMs: this.odometerMs(),
       replayed: !this.linkUp,
       losses: 0,
+      refusals: 0,
       // A disk that refuses is not waited for.
       awaitsDisk: message.afterDisk === true && !this.queue.failing,
       onKept,
@@ -350,6 +353,7 @@ export class Outbox {
     if (outcome === 'lost') entry.losses++;
     if (outcome === 'refused') {
       this.refused++;
+      entry.refusals++;
       const holdMs = sensor.refused(this.options.clock.monotonicMs());
       if (this.cancelWake === null) this.wake(holdMs);
     }

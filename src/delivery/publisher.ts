@@ -8,6 +8,7 @@ import { MqttLink, type Subscription } from './mqtt-link.js';
 import type { AlertMeta, DeliveryOptions, DeliveryStats } from './options.js';
 import { type MoreWrites, Outbox, type OutboxItem, type SendOutcome, writesOf } from './outbox.js';
 import { OwnAvailability } from './own-availability.js';
+import { OwnStates } from './own-states.js';
 import {
   type About,
   type ActiveAlert,
@@ -29,10 +30,10 @@ import { Webhook } from './webhook.js';
 export type { AlertMeta, DeliveryOptions, DeliverySettings, DeliveryStats } from './options.js';
 
 /**
- * After so many connections lost with an alert on its way, the alert itself may be what the broker hangs up on (a size
- * limit it does not announce); it then goes without its evidence.
+ * After so many connections lost with an alert on its way, or so many refusals of it, the alert itself may be what the broker
+ * minds (a size limit or a quota it does not announce); from then on every other try goes without its evidence.
  */
-const STRIP_AFTER_LOSSES = 5;
+const STRIP_AFTER = { losses: 5, refusals: 3 } as const;
 /** Home Assistant starts once; a flood of its birth message must not become a flood of ours. */
 const REPEAT_EVERY_MS = 5_000;
 /** A state that the broker refuses (an access rule, as a rule) is said again after this, then ever more rarely. */
@@ -56,6 +57,7 @@ export class Delivery {
   private readonly enabled: boolean;
   private readonly announcements: Announcements;
   private readonly availability: OwnAvailability;
+  private readonly ownStates: OwnStates;
   /** For Home Assistant, which has started. */
   private readonly sayAllAgain: Throttle;
   private readonly sayRefusedAgain: Throttle;
@@ -70,7 +72,8 @@ export class Delivery {
     this.commands = new Commands({
       clock,
       log,
-      root: this.topics.root,
+      isSpokenFor: (topic) =>
+        this.topics.isSpokenFor(topic) || topic.startsWith(`${settings.homeAssistant.discoveryPrefix}/`),
       responseTopic: (verb) => this.topics.response(verb),
       reply: (topic, payload, correlationData) => {
         this.link.publish({ topic, payload, qos: 1, correlationData });
@@ -120,7 +123,9 @@ export class Delivery {
         onUp: () => {
           this.outbox.setLink(true);
           this.retained.markAll();
-          this.readBack?.connected();
+          this.ownStates.connected();
+          this.link.listen(this.topics.availabilities);
+          if (!this.readBack?.connected()) this.link.listen(this.topics.lists);
           this.sayRefusedAgain.reset();
           this.pump();
           options.onLink?.(true, '');
@@ -133,9 +138,13 @@ export class Delivery {
         onRoom: () => this.pump(),
         onMessage: (topic, payload, packet) => {
           const verb = this.topics.verb(topic);
-          if (verb !== null) this.commands.take(verb, payload, packet);
-          else if (this.readBack?.heard(topic, payload, packet.retain)) return;
-          else if (topic === this.topics.availability) this.availability.heard(payload.toString());
+          if (verb !== null) {
+            this.commands.take(verb, payload, packet);
+            return;
+          }
+          this.readBack?.heard(topic, payload, packet.retain);
+          this.ownStates.heard(topic, payload);
+          if (topic === this.topics.availability) this.availability.heard(payload.toString());
           else if (topic === homeAssistantStatus && payload.toString() === 'online' && !packet.retain) {
             this.sayAllAgain.ask();
           }
@@ -162,6 +171,7 @@ export class Delivery {
       isHere: () => this.link.connected,
       sayOnline: () => this.sayOnline(),
     });
+    this.ownStates = new OwnStates({ retained: this.retained, clock, timers, log, onDue: () => this.pump() });
     this.sayAllAgain = new Throttle({
       clock,
       timers,
@@ -181,7 +191,7 @@ export class Delivery {
         this.pump();
       },
     });
-    const { onListed } = options;
+    const { onListed, onFormer } = options;
     this.readBack =
       onListed === undefined
         ? null
@@ -191,8 +201,16 @@ export class Delivery {
             log,
             ask: (answered) => this.link.listen(this.topics.lists, answered),
             onRead: (lists) => {
-              this.link.unlisten(this.topics.lists);
               onListed(lists);
+              this.pump();
+            },
+            formerOf: (topic) => {
+              const level = this.topics.listedLevel(topic);
+              return level === null ? null : this.announcements.formerAt(level);
+            },
+            onFormer: (sensor, list) => {
+              this.announcements.remove(sensor);
+              onFormer?.(sensor, list);
               this.pump();
             },
           });
@@ -349,6 +367,7 @@ export class Delivery {
     this.stopping = true;
     this.readBack?.stop();
     this.availability.stop();
+    this.ownStates.stop();
     this.sayRefusedAgain.stop();
     this.sayAllAgain.stop();
     for (let waitedMs = 0; waitedMs < FLUSH_MS; waitedMs += FLUSH_POLL_MS) {
@@ -391,7 +410,10 @@ export class Delivery {
     const alert = item.class === 'alert';
     const sentAtMs = clock.monotonicMs();
     const latencyMs = arrivedAtMs === null ? null : Math.max(0, sentAtMs - arrivedAtMs);
-    const strip = alert && item.losses >= STRIP_AFTER_LOSSES;
+    const strip =
+      alert &&
+      ((item.losses >= STRIP_AFTER.losses && item.losses % 2 === 1) ||
+        (item.refusals >= STRIP_AFTER.refusals && item.refusals % 2 === 1));
     let payload = finishAlertJson(strip ? withoutEvidence(item.body) : item.body, latencyMs, replayed);
     if (alert && !this.link.fits(topic, payload)) {
       payload = finishAlertJson(withoutEvidence(item.body), latencyMs, replayed);

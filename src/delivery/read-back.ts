@@ -13,6 +13,10 @@ export interface ReadBackOptions {
   readonly ask: (answered: (granted: boolean) => void) => void;
   /** Called once: what an earlier run told of by sensor, for those whose list the broker has. */
   readonly onRead: (lists: ReadonlyMap<string, readonly ListedAlert[]>) => void;
+  /** By topic: the sensor of an earlier run whose list that is; null where it is no list. */
+  readonly formerOf: (topic: string) => string | null;
+  /** The broker has a list of a sensor that is not ours any more; once for each. */
+  readonly onFormer: (sensor: string, list: readonly ListedAlert[]) => void;
 }
 
 /** A broker may send what it keeps some time after its answer to the subscription. */
@@ -21,10 +25,12 @@ const SETTLE_MS = 300;
 const PATIENCE_MS = 2_000;
 /** Every kind open at once, with its values, is a fifth of this. */
 const LIST_MAX_BYTES = 64 * 1024;
+/** Somebody else may write lists below our root; so many sensors no device ever lost. */
+const MOST_FORMER = 100;
 
 /**
  * The lists of open alerts as an earlier run of ours left them at the broker (retained), read once, on the first connection
- * after a start and before anything is said there. An alert is sent before it is on the disk; where the process was killed
+ * after a start and before anything is said there; also those of sensors that were taken out of the config since. An alert is sent before it is on the disk; where the process was killed
  * in between, this is where it is found again. Somebody else may have written there, so nothing of it is believed that does
  * not look like ours.
  */
@@ -32,6 +38,8 @@ export class ReadBack {
   private state: 'wanted' | 'reading' | 'done' = 'wanted';
   private lists = new Map<string, readonly ListedAlert[]>();
   private connections = 0;
+  /** Topics of former sensors that were heard. */
+  private readonly former = new Set<string>();
   private cancel = () => {};
 
   constructor(private readonly options: ReadBackOptions) {}
@@ -41,9 +49,9 @@ export class ReadBack {
     return this.state === 'reading';
   }
 
-  /** Connected, and nothing has been said yet. */
-  connected(): void {
-    if (this.state === 'done') return;
+  /** Connected, and nothing has been said yet. @returns whether the lists were asked for */
+  connected(): boolean {
+    if (this.state === 'done') return false;
     this.state = 'reading';
     const connection = ++this.connections;
     this.wait(PATIENCE_MS);
@@ -52,6 +60,7 @@ export class ReadBack {
       if (granted) this.wait(SETTLE_MS);
       else this.finish();
     });
+    return true;
   }
 
   /** The connection ended: the next one is asked, where this one had not answered. */
@@ -70,15 +79,30 @@ export class ReadBack {
   /** Takes a message. @returns whether it was one of the lists */
   heard(topic: string, payload: Buffer, retained: boolean): boolean {
     const sensor = this.options.sensors.get(topic);
-    if (sensor === undefined) return false;
+    if (sensor === undefined) return this.heardOfFormer(topic, payload, retained);
     // Not retained: somebody says it now, and we know better.
     if (this.state !== 'reading' || !retained) return true;
+    const list = this.read(topic, payload);
+    if (list !== null) this.lists.set(sensor, list);
+    if (this.lists.size === this.options.sensors.size) this.finish();
+    return true;
+  }
+
+  /** Nothing else speaks for such a sensor, so its list may come at any time. */
+  private heardOfFormer(topic: string, payload: Buffer, retained: boolean): boolean {
+    const sensor = this.options.formerOf(topic);
+    if (sensor === null) return false;
+    if (!retained || payload.length === 0 || this.former.has(topic) || this.former.size >= MOST_FORMER) return true;
+    this.former.add(topic);
+    this.options.onFormer(sensor, this.read(topic, payload) ?? []);
+    return true;
+  }
+
+  private read(topic: string, payload: Buffer): ListedAlert[] | null {
     const list = readList(payload);
     if (list === null)
       this.options.log.warn({ topic }, 'the list of open alerts at the broker makes no sense; ignored');
-    else this.lists.set(sensor, list);
-    if (this.lists.size === this.options.sensors.size) this.finish();
-    return true;
+    return list;
   }
 
   private wait(ms: number): void {

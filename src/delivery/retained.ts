@@ -30,6 +30,16 @@ export class RetainedState {
     this.due(topic);
   }
 
+  /** What was last set; undefined where nothing is. */
+  payloadOf(topic: string): string | undefined {
+    return this.states.get(topic)?.payload;
+  }
+
+  /** A topic must be said again. */
+  again(topic: string): void {
+    if (this.states.has(topic)) this.due(topic);
+  }
+
   /** Nothing is said of a topic any more, until it is set again; what the broker has of it stays there. */
   forget(topic: string): void {
     this.states.delete(topic);

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 
 /** Names that mean something else directly under the root. */
 const RESERVED = new Set(['cmd', 'about', 'health', 'availability', 'response']);
+/** What devices say, by the last level of the topic. */
+const SAID = new Set(['about', 'health', 'availability', 'alert', 'alarms', 'vitals']);
 
 /**
  * A name as one topic level and as part of a Home Assistant id: letters, digits, `-` and `_`. A name that had to be
@@ -23,18 +25,39 @@ export class Topics {
   readonly commands: string;
   /** Subscription for our own lists of open alerts. */
   readonly lists: string;
+  /** Subscription for what is said of our sensors' availability. */
+  readonly availabilities: string;
 
-  constructor(baseTopic: string, node: string) {
+  constructor(
+    private readonly baseTopic: string,
+    node: string,
+  ) {
     this.root = `${baseTopic}/${topicLevel(node)}`;
     this.availability = `${this.root}/availability`;
     this.about = `${this.root}/about`;
     this.health = `${this.root}/health`;
     this.commands = `${this.root}/cmd/+`;
     this.lists = `${this.root}/+/alarms`;
+    this.availabilities = `${this.root}/+/availability`;
   }
 
   sensor(sensor: string, leaf: 'availability' | 'vitals' | 'alert' | 'alarms'): string {
     return `${this.root}/${topicLevel(sensor)}/${leaf}`;
+  }
+
+  /** The level of the sensor in the topic of a list of open alerts; null where it is none of ours. */
+  listedLevel(topic: string): string | null {
+    const level = topic.startsWith(`${this.root}/`) ? topic.slice(this.root.length + 1, -'/alarms'.length) : '';
+    return level !== '' && topic === `${this.root}/${level}/alarms` && topicLevel(level) === level ? level : null;
+  }
+
+  /** Whether the contract gives a topic its meaning, here or on another device: nobody may have something else said there. */
+  isSpokenFor(topic: string): boolean {
+    if (topic === this.root) return true;
+    if (topic.startsWith(`${this.root}/`)) return !topic.startsWith(`${this.root}/response/`);
+    if (!topic.startsWith(`${this.baseTopic}/`)) return false;
+    const [, ...below] = topic.slice(this.baseTopic.length + 1).split('/');
+    return below[0] === 'cmd' || SAID.has(below.at(-1) ?? '');
   }
 
   /** Where a command is sent to. */

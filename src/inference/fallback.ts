@@ -33,6 +33,8 @@ export class Fallback {
   readonly #passedOver: string[] = [];
   /** Whether the present runtime has ever had its models loaded. */
   #proved = false;
+  /** The last runtime was found unfit, too; it is tried on only for want of a better one. */
+  #exhausted = false;
   /** What each slot's first load chose. */
   readonly #chosen = new Map<string, LoadedModel>();
   /** Slots that run another variant than the chosen one, because hosts with that one died again and again. */
@@ -46,6 +48,14 @@ export class Fallback {
 
   get deaths(): number {
     return this.#deaths;
+  }
+
+  /**
+   * The present runtime has not loaded yet and has a try left: how this will end is not known. A runtime that has been
+   * tried in vain gave way to the next one, or was the last.
+   */
+  get isUndecided(): boolean {
+    return !this.#proved && !this.#exhausted;
   }
 
   /** Nothing helped: the next try comes after the longest wait. */
@@ -94,7 +104,10 @@ export class Fallback {
 
   /** The present runtime cannot be used at all. @returns whether another one is left to try */
   runtimeFailed(fault: string): boolean {
-    if (this.#runtime + 1 >= this.runtimes.length) return false;
+    if (this.#runtime + 1 >= this.runtimes.length) {
+      this.#exhausted = true;
+      return false;
+    }
     this.#passedOver.push(fault);
     this.#runtime++;
     this.#proved = false;
@@ -128,6 +141,7 @@ export class Fallback {
     this.#deaths = 0;
     this.#runtime = 0;
     this.#proved = false;
+    this.#exhausted = false;
     this.#passedOver.length = 0;
     this.#chosen.clear();
     this.#instead.clear();

@@ -56,6 +56,8 @@ export class InferenceRunner implements InferencePort {
   #generation = 0;
   #state: InferenceState = 'starting';
   #reason = 'the model host is starting';
+  /** How the start ends is known: `down` may be a moment between two hosts. */
+  #settled = false;
   #readyAtMs: number | null = null;
   #respawnTimer: NodeJS.Timeout | null = null;
   #startTimer: NodeJS.Timeout | null = null;
@@ -109,10 +111,14 @@ export class InferenceRunner implements InferencePort {
    */
   start(tryLater = false): void {
     this.#tryLater = tryLater;
-    if (this.#refused) this.#fallback.reset();
+    if (this.#refused) {
+      this.#fallback.reset();
+      this.#settled = false;
+    }
     if (this.#host || this.#respawnTimer || this.#stopping) return;
     if (this.#slots.length === 0) {
       this.#setState('down', 'no model is configured');
+      this.#settle();
       return;
     }
     this.#spawn();
@@ -120,9 +126,13 @@ export class InferenceRunner implements InferencePort {
     this.#memoryTimer.unref();
   }
 
-  /** Resolves once the state is no longer `starting`, with that state. */
+  /**
+   * Resolves once it is known how the start ends, with the state then: `ready`, or `down` where every runtime of the list has
+   * had its turn in vain, a bundle was refused, or there is nothing to run. A library that kills its host makes the state
+   * `down` for a moment, and the next runtime is tried: that is waited for.
+   */
   async settled(): Promise<InferenceState> {
-    if (this.#state === 'starting') await new Promise<void>((resolve) => this.#settledWaiters.push(resolve));
+    if (!this.#settled) await new Promise<void>((resolve) => this.#settledWaiters.push(resolve));
     return this.#state;
   }
 
@@ -202,6 +212,7 @@ export class InferenceRunner implements InferencePort {
       clearTimeout(impatience);
     }
     this.#setState('down', 'stopped');
+    this.#settle();
   }
 
   // --- the host's life ---
@@ -268,6 +279,7 @@ export class InferenceRunner implements InferencePort {
       this.#host?.kill();
       return;
     }
+    this.#settle();
     if (this.#refused) this.#host?.close();
   }
 
@@ -303,6 +315,7 @@ export class InferenceRunner implements InferencePort {
     const { deaths, hopeless } = this.#fallback;
     const rulesAlone = `${deaths} deaths in a row: rules alone, next try in ${longestMs / 1000} s`;
     this.#setState('down', [why, changes, hopeless ? rulesAlone : ''].filter(Boolean).join('; '));
+    if (!this.#fallback.isUndecided) this.#settle();
     this.#count.respawns++;
     const waitMs = hopeless ? longestMs : Math.min(longestMs, firstMs * 2 ** Math.max(0, deaths - 1));
     this.#respawnTimer = setTimeout(() => this.#spawn(), waitMs);
@@ -343,8 +356,12 @@ export class InferenceRunner implements InferencePort {
     if (state === this.#state && reason === this.#reason) return;
     this.#state = state;
     this.#reason = reason;
-    if (state !== 'starting') for (const resolve of this.#settledWaiters.splice(0)) resolve();
     this.#options.onState?.(state, reason);
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    for (const resolve of this.#settledWaiters.splice(0)) resolve();
   }
 }
 

@@ -31,6 +31,16 @@ describe('AlertHistory', () => {
     expect(ids.at(-1)).toBe('open');
   });
 
+  it('keeps the newest tests alone, so that they cost no real alert its place', () => {
+    const history = new AlertHistory({ maxAlerts: 100, maxBytes: 1e9 });
+    history.add(change('real', { event: 'end', endedMs: 2000 }), toWallMs);
+    for (let i = 0; i < 500; i++)
+      history.add({ ...change(`t${i}`, { event: 'end', endedMs: 2000 }), kind: 'test' }, toWallMs);
+    const ids = history.list().map(({ id }) => id);
+    expect(ids).toHaveLength(21);
+    expect([ids[0], ids.at(-2), ids.at(-1)]).toEqual(['t499', 't480', 'real']);
+  });
+
   it('is there again after a restart, with evidence, in its order and within its bounds', async () => {
     const store = createMemoryStore();
     const bounds = { maxAlerts: 20, maxBytes: 1e9 };

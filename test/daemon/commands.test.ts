@@ -37,6 +37,12 @@ describe('carryOut', () => {
     expect(changed).toEqual(['chest']);
   });
 
+  it('says once that somebody has seen it, however often they say so', () => {
+    const { target, alerts } = daemon();
+    for (let n = 0; n < 5; n++) carryOut('ack', { sensor: 'chest', kind: 'no-data', minutes: 5 + n }, target);
+    expect(alerts.map(({ event }) => event)).toEqual(['new', 'update']);
+  });
+
   it('snoozes for half an hour unless told', () => {
     const { target, alerts } = daemon();
     expect(carryOut('snooze', { sensor: 'chest', kind: 'no-data' }, target)).toEqual({

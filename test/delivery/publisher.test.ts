@@ -356,9 +356,22 @@ describe('commands', () => {
     const before = broker.published.length;
     await ask('ack', '{"id":"forged"}', 'slothd/pi/chest/alert');
     await ask('ack', '{"id":"forged"}', 'slothd/pi/cmd/ack');
-    await until(() => d.stats().commands.received === 2, 'the commands');
+    // Nor on another device's, nor to Home Assistant.
+    for (const topic of ['slothd/pi-2/chest/alarms', 'slothd/pi-2/cmd/snooze', 'homeassistant/device/x/config']) {
+      await ask('ack', '{"id":"forged"}', topic);
+    }
+    await until(() => d.stats().commands.received === 5, 'the commands');
     await tick(50);
     expect(broker.published.slice(before).filter(({ payload }) => payload.toString().includes('"ok"'))).toEqual([]);
+  });
+
+  test('a request id that JSON cannot tell does not come back', async () => {
+    const { ask, answers } = await withCommands();
+    await ask('ack', '{"requestId":1e999}');
+    await ask('ack', '{"requestId":7}');
+    await until(() => answers().length === 2, 'both answers');
+    const ids = answers().map((answer) => (answer as { requestId?: unknown }).requestId);
+    expect(ids).toEqual([undefined, 7]);
   });
 
   test('a flood is bounded, and alerts go through it', async () => {
@@ -439,6 +452,33 @@ describe('what brokers allow', () => {
     ).toBe(true);
     time.advance(6000);
     await until(() => d.stats().outbox.entries === 0, 'the second try');
+    const stopping = d.stop();
+    for (let i = 0; i < 20; i++) {
+      time.advance(500);
+      await tick(5);
+    }
+    await stopping;
+  });
+
+  test('an alert that is refused time and again goes without its evidence every other time', async () => {
+    const tries: number[] = [];
+    const puback = ({ topic, payload }: { topic: string; payload: Buffer | string }) => {
+      if (!topic.endsWith('/alert')) return 0;
+      tries.push(payload.length);
+      return payload.length > 2000 ? 151 : 0;
+    };
+    const broker = keep(await startMqtt5Broker({ puback }));
+    const time = new ManualTime();
+    const { delivery: d } = delivery(broker.url, { clock: time, timers: time });
+    await d.start();
+    await until(() => d.stats().connected, 'the connection');
+    d.alert(change('big', { evidence: large }), { arrivedAtMs: null }, []);
+    for (const [before, holdMs] of [5_000, 10_000, 20_000].entries()) {
+      await until(() => d.stats().outbox.refused === before + 1, `refusal ${before + 1}`);
+      time.advance(holdMs + 1);
+    }
+    await until(() => d.stats().outbox.entries === 0, 'the alert');
+    expect(tries.map((bytes) => bytes > 2000)).toEqual([true, true, true, false]);
     const stopping = d.stop();
     for (let i = 0; i < 20; i++) {
       time.advance(500);

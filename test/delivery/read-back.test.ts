@@ -112,14 +112,17 @@ describe('asking', () => {
     const time = new ManualTime();
     const read: ReadonlyMap<string, readonly ListedAlert[]>[] = [];
     const asked: ((granted: boolean) => void)[] = [];
+    const former: string[] = [];
     const back = new ReadBack({
       sensors: new Map(sensors.map((sensor) => [`slothd/pi/${sensor}/alarms`, sensor])),
       timers: time,
       log: collectLog().log,
       ask: (answered) => asked.push(answered),
       onRead: (lists) => read.push(lists),
+      formerOf: (topic) => /^slothd\/pi\/(old\d*)\/alarms$/.exec(topic)?.[1] ?? null,
+      onFormer: (sensor, list) => former.push(`${sensor}: ${list.map(({ id }) => id)}`),
     });
-    return { back, time, read, asked };
+    return { back, time, read, asked, former };
   }
 
   test('ends with the last list, and is done once', () => {
@@ -174,6 +177,24 @@ describe('asking', () => {
     asked[1]?.(true);
     time.advance(300);
     expect([...read[0]!.keys()]).toEqual(['finger']);
+  });
+
+  test('the list of a sensor that is not ours any more is told at any time, once, and so many only', () => {
+    const { back, former, asked, read } = readBack();
+    back.connected();
+    asked[0]?.(true);
+    expect(back.heard('slothd/pi/old/alarms', bytes([open('a'), open('b', { kind: 'pause' })]), true)).toBe(true);
+    back.heard(LIST, bytes([]), true);
+    expect(read).toHaveLength(1);
+    // Said now by somebody, said again, removed by ourselves: no news.
+    back.heard('slothd/pi/old1/alarms', bytes([open('c')]), false);
+    back.heard('slothd/pi/old/alarms', bytes([open('d')]), true);
+    back.heard('slothd/pi/old2/alarms', Buffer.alloc(0), true);
+    back.heard('slothd/pi/old3/alarms', bytes([]), true);
+    back.heard('slothd/pi/old4/alarms', Buffer.from('rubbish'), true);
+    expect(former).toEqual(['old: a,b', 'old3: ', 'old4: ']);
+    for (let n = 100; n < 400; n++) back.heard(`slothd/pi/old${n}/alarms`, bytes([]), true);
+    expect(former).toHaveLength(100);
   });
 
   test('what is not retained, is said now by somebody else, and is not believed', () => {

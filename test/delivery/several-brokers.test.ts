@@ -75,6 +75,27 @@ describe('several brokers', () => {
     expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
   });
 
+  test('one that accepts and does nothing is no broker: the next one is taken, and it is not gone back to each time', async () => {
+    let dead = true;
+    const home = keep(await startMqtt5Broker({ puback: () => (dead ? undefined : 0) }));
+    const backup = keep(await startAedes());
+    const atBackup = keep(await startConsumer(backup.url));
+    const { delivery } = daemon(home.url, { backups: [backup.url], failBackMs: 300, ackTimeoutMs: 500 });
+    await delivery.start();
+    delivery.alert(change('a'), { arrivedAtMs: null }, []);
+    await until(() => atBackup.alerts().some(({ id }) => id === 'a'), 'the alert at the backup');
+    // Looked for after 300, 600, 1200 ms..., not at each of its answers.
+    await until(() => home.connects.filter(({ clientId }) => clientId === 'slothd-pi').length >= 3, 'the way home');
+    const tries = home.connects.length;
+    await until(() => delivery.stats().connected && delivery.stats().url === backup.url, 'the backup again');
+    dead = false;
+    await until(() => delivery.stats().connected && delivery.stats().url === home.url, 'home for good', 20_000);
+    expect(home.connects.length - tries).toBeLessThan(6);
+    delivery.alert(change('b'), { arrivedAtMs: null }, []);
+    await until(() => delivery.stats().outbox.entries === 0, 'the acknowledgement');
+    expect(home.published.some(({ payload }) => payload.toString().includes('"b"'))).toBe(true);
+  });
+
   test('failBackMs 0 stays where it is', async () => {
     const home = keep(await startAedes());
     const door = keep(await startProxy(home.port));

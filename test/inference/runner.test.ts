@@ -1,6 +1,19 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { NATIVE_RUNTIME, WASM_RUNTIME } from '../../src/inference/host/messages.js';
+import { spawnHost } from '../../src/inference/host/spawn.js';
 import { InferenceRunner } from '../../src/inference/runner.js';
-import { item, logitsOf, makeRunner, startedRunner, swapFile, TINY_BEAT, tinyBundle, until } from './helpers.js';
+import {
+  HOST_ENTRY,
+  item,
+  logitsOf,
+  makeRunner,
+  startedRunner,
+  swapFile,
+  TINY_BEAT,
+  tinyBundle,
+  until,
+} from './helpers.js';
 
 const close = (got: Float32Array | null, inputs: readonly Float32Array[], digits = 4) => {
   expect(got).not.toBeNull();
@@ -153,6 +166,35 @@ describe('InferenceRunner', () => {
     const fast = await startedRunner({ budgetMs: 5000 });
     for (let at = 0; at < 25; at++) await fast.infer('beat', item(at));
     expect(fast.stats()).toMatchObject({ slow: false, overBudget: 0 });
+  });
+
+  it('is settled once every runtime has had its turn, and not in between', async () => {
+    const dying = (...ends: string[]) => {
+      let host = 0;
+      return () => {
+        const end = ends[host++];
+        return end === undefined ? spawnHost(HOST_ENTRY) : spawnHost(join(import.meta.dirname, 'dying', end));
+      };
+    };
+    const told: string[] = [];
+    const runtimes = [NATIVE_RUNTIME, WASM_RUNTIME];
+    const onState = (state: string) => told.push(state);
+    const illegal = makeRunner({ spawn: dying('sigill.mjs'), runtimes, onState });
+    illegal.start();
+    expect(await illegal.settled()).toBe('ready');
+    expect(illegal.info('beat')?.runtime).toBe('wasm');
+    expect(told).toContain('down');
+
+    // An end that tells nothing gets a second try.
+    const once = makeRunner({ spawn: dying('exit.mjs'), runtimes });
+    once.start();
+    expect(await once.settled()).toBe('ready');
+    expect(once.info('beat')?.runtime).toBe('native');
+
+    const never = makeRunner({ spawn: dying('sigill.mjs', ...Array(20).fill('exit.mjs')), runtimes });
+    never.start();
+    expect(await never.settled()).toBe('down');
+    expect(never.note).toMatch(/the native runtime does not start here/);
   });
 
   it('says so when there is no model to run', async () => {

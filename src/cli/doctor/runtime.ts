@@ -4,7 +4,6 @@ import { bundleFolder, isInstalled, SHIPPED_MODELS } from '../../daemon/bundle-c
 import { MODEL_SLOTS, type ModelSlot } from '../../domain/inference.js';
 import { RUNTIMES } from '../../inference/host/messages.js';
 import { InferenceRunner, type InferenceRunnerOptions } from '../../inference/runner.js';
-import { settledAtLast } from '../model/settled.js';
 import { bad, type Finding, good, note, quoted } from './finding.js';
 
 /**
@@ -29,7 +28,7 @@ export async function checkRuntime(
     ...more,
   });
   runner.start();
-  const state = await settledAtLast(runner);
+  const state = await runner.settled();
   const { reason, note: fallback, refusals } = runner;
   const infos = wanted.flatMap(([slot]) => runner.info(slot) ?? []);
   await runner.stop();

@@ -126,7 +126,7 @@ async function answered(input: string): Promise<boolean> {
   const commands = new Commands({
     clock: { monotonicMs: () => 0, wallMs: () => 0 } as never,
     log: { warn() {}, debug() {}, info() {}, error() {} } as never,
-    root: 'slothd/fuzz',
+    isSpokenFor: () => false,
     responseTopic: (verb) => `slothd/fuzz/response/${verb}`,
     reply: (_, payload) => answers.push(payload),
   });

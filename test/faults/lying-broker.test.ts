@@ -1,0 +1,143 @@
+import net from 'node:net';
+import { generate, type IConnectPacket, parser } from 'mqtt-packet';
+import { describe, expect, test } from 'vitest';
+import { createMemoryStore } from '../../src/daemon/memory-store.js';
+import { Delivery } from '../../src/delivery/publisher.js';
+import { startAedes, startConsumer } from '../delivery/support/brokers.js';
+import { closedAfterEach } from '../delivery/support/keep.js';
+import { startMqtt5Broker } from '../delivery/support/mqtt5-broker.js';
+import { change, collectLog, realClock, realTimers, settingsFor, tick, until } from '../delivery/support/world.js';
+
+/** Brokers and neighbours that do what no broker should. */
+
+const { keep, afterwards } = closedAfterEach();
+
+function daemon(url: string, mqtt: Record<string, unknown> = {}) {
+  const { log, lines } = collectLog();
+  const delivery = new Delivery({
+    settings: settingsFor(url, mqtt),
+    node: 'pi',
+    version: '1.0.0',
+    sensors: ['chest'],
+    clock: realClock,
+    timers: realTimers,
+    store: createMemoryStore(),
+    log,
+    onListed: () => undefined,
+  });
+  afterwards(() => delivery.stop());
+  return { delivery, lines };
+}
+
+/** Accepts everybody, acknowledges everything, and says what it is told to. */
+async function startLiar() {
+  const sockets = new Set<net.Socket>();
+  const connects: IConnectPacket[] = [];
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    const packets = parser({ protocolVersion: 4 });
+    socket.on('data', (chunk) => packets.parse(chunk));
+    packets.on('packet', (packet) => {
+      const messageId = packet.messageId ?? 0;
+      if (packet.cmd === 'connect') {
+        connects.push(packet);
+        socket.write(generate({ cmd: 'connack', returnCode: 0, sessionPresent: false }));
+      } else if (packet.cmd === 'publish' && packet.qos === 1) socket.write(generate({ cmd: 'puback', messageId }));
+      else if (packet.cmd === 'subscribe') {
+        socket.write(generate({ cmd: 'suback', messageId, granted: packet.subscriptions.map(() => 0) }));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    sockets,
+    connects,
+    say: (bytes: Buffer) => [...sockets].at(-1)?.write(bytes),
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+describe('what no broker sends', () => {
+  test.each([
+    ['a packet of a kind that there is none of', Buffer.from([0xff, 0x00])],
+    ['a packet of a kind that only clients send', Buffer.from([0x82, 0x00])],
+    ['another protocol', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['a topic that is longer than its packet', Buffer.from([0x30, 0x02, 0xff, 0xff])],
+  ])('%s: the connection is made anew at once', async (_, bytes) => {
+    const liar = keep(await startLiar());
+    const { delivery } = daemon(liar.url, { protocol: '3.1.1' });
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    liar.say(bytes);
+    await until(() => delivery.stats().connections === 2, 'the second connection', 3_000);
+    delivery.alert(change('a'), { arrivedAtMs: null }, []);
+    await until(() => delivery.stats().outbox.entries === 0, 'the acknowledgement');
+  });
+
+  test('a packet of 200 MB is not gathered: the next connection begins without the session that holds it', async () => {
+    const liar = keep(await startLiar());
+    const { delivery, lines } = daemon(liar.url, { protocol: '3.1.1', sessionExpiryS: 3600 });
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    expect(liar.connects[0]?.clean).toBe(false);
+    liar.say(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x64]));
+    await until(() => delivery.stats().connections === 2, 'the second connection', 3_000);
+    expect(liar.connects[1]?.clean).toBe(true);
+    expect(lines.some(({ data }) => JSON.stringify(data).includes('a packet of 209715200 bytes'))).toBe(true);
+    [...liar.sockets].at(-1)?.destroy();
+    await until(() => delivery.stats().connections === 3, 'the third connection', 3_000);
+    expect(liar.connects[2]?.clean).toBe(false);
+  });
+});
+
+test('somebody clears or overwrites what the broker keeps of a sensor: it is said again', async () => {
+  const broker = keep(await startAedes());
+  const consumer = keep(await startConsumer(broker.url));
+  const { delivery, lines } = daemon(broker.url);
+  await delivery.start();
+  delivery.sensorAvailability('chest', true);
+  delivery.alarms('chest', [change('a')]);
+  await until(() => consumer.last('slothd/pi/chest/alarms') !== undefined, 'the list');
+  const list = consumer.last('slothd/pi/chest/alarms') as string;
+  expect(list).toContain('"a"');
+  await tick(100);
+  for (const [leaf, wrong, right] of [
+    ['alarms', '', list],
+    ['availability', 'offline', 'online'],
+  ] as const) {
+    const topic = `slothd/pi/chest/${leaf}`;
+    await consumer.client.publishAsync(topic, wrong, { qos: 1, retain: true });
+    await until(() => consumer.last(topic) === wrong, 'the false word');
+    await until(() => consumer.last(topic) === right, `the correction of ${leaf}`);
+    const late = keep(await startConsumer(broker.url, 4, [topic]));
+    await until(() => late.last(topic) === right, 'the retained word');
+  }
+  // Our own words, coming back, are no reason to say anything.
+  const warnings = lines.filter(({ level }) => level === 'warn').length;
+  delivery.alarms('chest', []);
+  delivery.alarms('chest', [change('b')]);
+  delivery.alarms('chest', []);
+  await tick(1_500);
+  expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(warnings);
+  expect(consumer.last('slothd/pi/chest/alarms')).toBe('[]');
+});
+
+test('two that take one client id from each other do so ever more rarely', async () => {
+  const broker = keep(await startMqtt5Broker());
+  const wait = { clientId: 'same', reconnectMinMs: 100, reconnectMaxMs: 30_000 };
+  const one = daemon(broker.url, wait);
+  const two = daemon(broker.url, wait);
+  await one.delivery.start();
+  await two.delivery.start();
+  await tick(4_000);
+  // Each 100 ms or so would make some eighty.
+  expect(broker.connects.length).toBeGreaterThan(4);
+  expect(broker.connects.length).toBeLessThan(20);
+});
