@@ -4,6 +4,7 @@ import type { StreamMs } from '../domain/clock.js';
 import type { Quality, QualityState } from '../domain/quality.js';
 import { RHYTHM_VERDICT_BEATS, type Rhythm } from '../domain/rhythm.js';
 import { BeatHistory } from './beats.js';
+import { RecentBeats, showsHeart } from './heart-seen.js';
 import type { Witness } from './peers.js';
 
 /** The detector's delay is believed up to this, so that asystole is told within 4.3 s of the last beat. */
@@ -22,6 +23,9 @@ const WITNESS_FRESH_MS = 3_000;
 const STEADY_VARIATION = 0.1;
 const WITNESS_RHYTHM_MS = 30_000;
 
+/** So many beats that show a heart make one: the first three that noise made alike by chance do not come soon. */
+const HEART_BEATS = 3;
+
 /** A device's own rate is renewed about once a second. */
 const DEVICE_RATE_FRESH_MS = 5_000;
 
@@ -38,12 +42,15 @@ export class AlarmView {
   quality: QualityState | null = null;
   qualityReasons = '';
   qualitySinceMs: StreamMs = Number.NEGATIVE_INFINITY;
+  /** Since when the sensor is on the body, as far as known. */
+  contactSinceMs: StreamMs = Number.NEGATIVE_INFINITY;
   /** Since when the signal is good without a hole; null while it is not. */
   goodSinceMs: StreamMs | null = null;
   /** How late the detector tells of a beat, at worst of late. */
   detectorDelayMs = 0;
   /** Where the beats come from; null before the first. */
   lastSource: BeatSource | null = null;
+  private readonly heartBeats = new RecentBeats();
   private afibScore = Number.NaN;
   private rhythmAtMs: StreamMs = Number.NEGATIVE_INFINITY;
   private deviceBpm = Number.NaN;
@@ -62,12 +69,16 @@ export class AlarmView {
 
   /** Signal of whatever worth from a sensor on the body, with no hole up to now. */
   get hasContact(): boolean {
-    const off = this.quality === 'contact-off' || this.quality === 'none';
-    return !off && !this.linkSilent && this.nowMs - this.dataUntilMs <= this.settings.staleMs;
+    return !isOff(this.quality) && !this.linkSilent && this.nowMs - this.dataUntilMs <= this.settings.staleMs;
   }
 
   get lastBeatMs(): StreamMs {
     return this.beats.length > 0 ? this.beats.tMs(0) : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether some beats of the last minutes, out of good signal, were a heart's: a silence after noise says little of a heart. */
+  get hasSeenHeart(): boolean {
+    return this.heartBeats.count(this.nowMs) >= HEART_BEATS;
   }
 
   /**
@@ -150,6 +161,7 @@ export class AlarmView {
   /** A state may be told late: a loss counts from the moment it is known, for what was decided before stands. */
   setQuality(quality: Quality): void {
     if (quality.state !== this.quality) this.qualitySinceMs = Math.min(quality.tMs, this.nowMs);
+    if (isOff(this.quality)) this.contactSinceMs = this.qualitySinceMs;
     if (quality.state !== 'good') this.goodSinceMs = null;
     else this.goodSinceMs ??= Math.min(quality.tMs, this.nowMs);
     this.quality = quality.state;
@@ -167,6 +179,7 @@ export class AlarmView {
     const lost = !this.silenceIsEvidence && (beat.rrMs ?? 0) > LONGEST_BARE_RR_MS;
     const whole = !lost && trusted && this.goodSinceMs !== null && this.goodSinceMs <= start;
     this.beats.push(whole ? beat : { ...beat, rrMs: null }, trusted);
+    if (trusted && showsHeart(this.beats)) this.heartBeats.add(beat.tMs);
     const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, beat.decidedAtMs - beat.tMs));
     this.detectorDelayMs = Math.max(delay, this.detectorDelayMs * DELAY_FADE);
   }
@@ -183,3 +196,5 @@ export class AlarmView {
     this.deviceBpmAtMs = tMs;
   }
 }
+
+const isOff = (state: QualityState | null): boolean => state === 'contact-off' || state === 'none';

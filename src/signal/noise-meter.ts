@@ -138,6 +138,16 @@ export class NoiseMeter {
     return this.wave[(this.waveAt - 1 - back + 2 * length) % length]!;
   }
 
+  /** Mean of the last block that ended. */
+  get blockLevel(): number {
+    return this.means[(this.blocks - 1) % WINDOW_BLOCKS]!;
+  }
+
+  /** Largest magnitude in the QRS band in the last block that ended. */
+  get blockPeak(): number {
+    return this.peaks[(this.blocks - 1) % WINDOW_BLOCKS]!;
+  }
+
   /** Forget the window: it no longer is what the sensor shows. */
   clear(): void {
     this.blocks = 0;

@@ -1,6 +1,7 @@
 import type { BeatShape } from '../domain/beat.js';
 import type { StreamMs } from '../domain/clock.js';
 import type { Quality, QualityReason, QualityState } from '../domain/quality.js';
+import { ContactLoss } from './contact-loss.js';
 import { Likeness } from './ecg/likeness.js';
 import { NoiseMeter, WINDOW_BLOCKS } from './noise-meter.js';
 
@@ -84,6 +85,7 @@ interface Counts {
 export class EcgQuality {
   private readonly meter: NoiseMeter;
   private readonly likeness: Likeness;
+  private readonly loss = new ContactLoss();
   private readonly blockSamples: number;
   private readonly counts: Counts[] = Array.from({ length: BLOCKS }, emptyCounts);
   private block = 0;
@@ -122,6 +124,9 @@ export class EcgQuality {
     // A hole is bridged for the filters: what they would make of a step is not in the signal.
     if (this.meter.push(Number.isFinite(value) ? value : Number.isFinite(this.last) ? this.last : 0)) {
       if (this.meter.blocks >= WINDOW_BLOCKS && this.meter.blocks % EVALUATE_BLOCKS === 0) this.judgeNoise();
+      const isQuiet = this.meter.blockPeak < QUIET * this.usual;
+      // Told at once: the beat that ends a loss must not be taken for one of open leads.
+      if (this.loss.push(this.meter.blockLevel, isQuiet, this.usual)) this.speak(tMs);
     }
     if (counts.samples < this.blockSamples) return;
     this.endBlock();
@@ -160,6 +165,7 @@ export class EcgQuality {
   private restart(): void {
     this.meter.clear();
     this.likeness.forget();
+    this.loss.clear();
     for (const counts of this.counts) clearCounts(counts);
     this.block = 0;
     this.filledBlocks = 0;
@@ -221,6 +227,7 @@ export class EcgQuality {
       INDEX.high * Math.log(Math.max(high, 1e-4)) + INDEX.swing * Math.log(Math.max(swing, 1e-4)) + INDEX.constant;
     const tooLarge = this.usual > 0 && f.peak > LARGER * this.usual;
     const quiet = f.peak < QUIET * this.usual;
+    const isCalm = this.state === 'good' && !quiet && !this.countedReasons;
 
     const was = this.noiseReasons;
     const mainsFactor = was & MAINS_BIT ? MAINS.calm : 1;
@@ -234,6 +241,7 @@ export class EcgQuality {
     if (!isWave && (index > limit || high > HIGH_ALONE || swing > SWING_ALONE || tooLarge))
       found |= swing > 2 && high < 0.03 ? BASELINE : NOISE;
 
+    this.loss.judged(isCalm && !found && !isWave, isWave);
     if (found) {
       this.calmSeconds = 0;
       // At the start there is no good name to lose: what begins badly is never called good in between.
@@ -250,7 +258,7 @@ export class EcgQuality {
   }
 
   private speak(tMs: StreamMs): void {
-    if (!this.touching) {
+    if (!this.touching || this.loss.isLost) {
       this.set('contact-off', 0, tMs);
       return;
     }

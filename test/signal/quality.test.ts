@@ -169,6 +169,59 @@ describe('EcgQuality', () => {
   });
 });
 
+describe('EcgQuality where an electrode lets go', () => {
+  /** From `fromS` on: the line jumps by `jump`, creeps back with a time constant, and `left` of the heart is drawn. */
+  const popped =
+    (fromS: number, { jump = 2.5, backS = 2, left = 0.06 } = {}) =>
+    (t: number) =>
+      left * heart(t) + jump * Math.exp((fromS - t) / backS) + 0.005 * gauss();
+  const upTo = (bench: Bench, endS: number, signal: (t: number) => number) => bench.run(endS - bench.t, signal);
+  const beating = () => upTo(new Bench(), 20, (t) => heart(t));
+  const word = (bench: Bench) => bench.changes.map(({ state }) => state).join(' ');
+
+  it.each([
+    ['up', {}],
+    ['down, and soon back', { jump: -2, backS: 0.8 }],
+    ['with nothing left of the heart', { left: 0 }],
+  ])('says so within three seconds, and takes it back with the first beats: %s', (_, options) => {
+    const bench = upTo(beating(), 27, popped(20, options));
+    expect(bench.now).toBe('contact-off leads-off');
+    expect(bench.changes.at(-1)!.tMs).toBeLessThan(23_000);
+    upTo(bench, 35, (t) => heart(t));
+    expect(word(bench)).toMatch(/^none good contact-off (poor )?good$/);
+  });
+
+  it('does not say so for ever: after ten seconds it is a line without a heart', () => {
+    const bench = upTo(beating(), 40, popped(20, { left: 0 }));
+    const back = bench.changes.find(({ tMs, state }) => state !== 'contact-off' && tMs > 23_000);
+    expect(back?.tMs).toBeGreaterThan(29_000);
+    expect(back?.tMs).toBeLessThan(31_500);
+    expect(bench.now).toBe('good');
+  });
+
+  it.each([
+    ['a heart that stops', popped(20, { jump: 0, left: 0 })],
+    ['one that stops while the baseline sways', (t: number) => 0.2 * Math.sin(t * 1.5) + 0.005 * gauss()],
+    ['one that stops, the line staying where it jumped', popped(20, { backS: 1e6, left: 0 })],
+    ['P waves alone', (t: number) => 0.12 * Math.exp(-((((t * 1.25) % 1) - 0.3) ** 2) / 0.0009) + 0.005 * gauss()],
+  ])('leaves to asystole: %s', (_, signal) => {
+    expect(word(upTo(beating(), 40, signal))).not.toContain('contact-off');
+  });
+
+  it('does not call so what follows fibrillation: a shock makes the line jump, too', () => {
+    const bench = upTo(beating(), 32, (t) => 0.8 * Math.sin(2 * Math.PI * 4.5 * t) + 0.01 * gauss());
+    expect(word(upTo(bench, 45, popped(32, { left: 0 })))).not.toContain('contact-off');
+  });
+
+  it('starts again where the device tells of contact', () => {
+    const bench = upTo(beating(), 24, popped(20));
+    bench.gate.contact(false, bench.t * 1000);
+    bench.gate.contact(true, bench.t * 1000);
+    expect(bench.now).toBe('none starting');
+    expect(upTo(bench, 32, (t) => heart(t)).now).toBe('good');
+  });
+});
+
 const DATA = process.env.SLOTHD_DATA ?? '/nowhere';
 
 /** Share of seconds that are good, of those that were judged. */

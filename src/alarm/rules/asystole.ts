@@ -3,6 +3,7 @@ import type { Beat } from '../../domain/beat.js';
 import type { StreamMs } from '../../domain/clock.js';
 import type { ShockableVerdict } from '../../domain/shockable.js';
 import type { BeatHistory } from '../beats.js';
+import { RecentBeats, showsHeart } from '../heart-seen.js';
 import type { Finding, Rule, RuleState } from '../rule.js';
 import type { AlarmView } from '../view.js';
 
@@ -12,8 +13,10 @@ import type { AlarmView } from '../view.js';
  * and electrodes that come off), of those in asystole 16 %: the others are taller than a quarter, and left to the beats.
  */
 const QUIET = { share: 0.25, looks: 2, freshMs: 2_500 } as const;
-/** What is usual must be a heart's: so many beats in good signal, the last of them not longer ago than a fibrillation lasts. */
-const HEART = { beats: 10, withinMs: 300_000 } as const;
+/** What is usual must be a heart's: so many beats that show one, drawn near that height. */
+const TALL_BEATS = 10;
+/** Silence after "beats" of which none was seen to be a heart's must last longer by this: what noise leaves behind is learnt by then. */
+const UNPROVEN_MS = 6_000;
 /**
  * What is usual may have been learnt from noise: when that ends, the heart itself is the low line. Then its beats are there, and
  * repeat one another, though the signal is not called good yet.
@@ -38,18 +41,16 @@ export class Asystole implements Rule {
   private quietSinceMs: StreamMs = 0;
   private quietLookMs: StreamMs = 0;
   private lastLookMs: StreamMs = Number.NEGATIVE_INFINITY;
-  private goodBeats = 0;
-  private lastGoodBeatMs: StreamMs = Number.NEGATIVE_INFINITY;
+  private lastShare = 1;
+  private readonly tallBeats = new RecentBeats();
 
   constructor(private readonly settings: AlarmSettings['asystole']) {
     this.clearMs = settings.clearMs;
   }
 
   beat(beat: Beat, view: AlarmView): void {
-    if (view.signalGood && this.quietLooks === 0) {
-      this.goodBeats = beat.tMs - this.lastGoodBeatMs > HEART.withinMs ? 1 : this.goodBeats + 1;
-      this.lastGoodBeatMs = beat.tMs;
-    }
+    const isTall = this.quietLooks === 0 && this.lastShare >= QUIET.share;
+    if (isTall && view.signalGood && showsHeart(view.beats)) this.tallBeats.add(beat.tMs);
     // A beat that the detector told of too late: it lies in the very silence that was called asystole.
     if (this.saidAtMs === null) return;
     const isLate = beat.tMs - this.saidOnsetMs < this.settings.afterMs && beat.tMs > this.saidOnsetMs;
@@ -59,9 +60,10 @@ export class Asystole implements Rule {
 
   shockable({ tMs, windowStartMs, heightShare }: ShockableVerdict, view: AlarmView): void {
     if (tMs < this.lastLookMs || heightShare === undefined) return;
-    const isHeart = this.goodBeats >= HEART.beats && tMs - this.lastGoodBeatMs <= HEART.withinMs;
-    const isLine = view.hasContact && !NO_SIGNAL.test(view.qualityReasons);
+    const isHeart = this.tallBeats.count(tMs) >= TALL_BEATS;
+    const isLine = view.hasContact && windowStartMs >= view.contactSinceMs && !NO_SIGNAL.test(view.qualityReasons);
     const isQuiet = heightShare < QUIET.share && isHeart && isLine;
+    this.lastShare = heightShare;
     if (!isQuiet || tMs - this.lastLookMs > QUIET.freshMs) this.quietLooks = 0;
     this.lastLookMs = tMs;
     if (isQuiet && this.quietLooks++ === 0) {
@@ -89,7 +91,8 @@ export class Asystole implements Rule {
     const goodSinceMs = view.goodSinceMs ?? view.nowMs;
     const beatSince = view.lastBeatMs >= goodSinceMs;
     const { afterMs, startGraceMs } = this.settings;
-    const neededMs = afterMs + (beatSince ? view.detectorDelayMs : startGraceMs);
+    const unprovenMs = beatSince && !view.hasSeenHeart ? UNPROVEN_MS : 0;
+    const neededMs = afterMs + (beatSince ? view.detectorDelayMs + unprovenMs : startGraceMs);
     if (!view.silenceIsEvidence) return 'blind';
     if (view.deviceClaimsBeats) return 'absent';
     if (view.dataUntilMs - Math.max(view.lastBeatMs, goodSinceMs) < neededMs) return beatSince ? 'absent' : 'holding';

@@ -26,7 +26,7 @@ export class Pause implements Rule {
 
   beat(_beat: Beat, view: AlarmView): void {
     // Read from the history: there an interval over a hole or out of bad signal is none.
-    if (!view.silenceIsEvidence || !view.beats.hasInterval(0)) return;
+    if (!view.silenceIsEvidence || !view.hasSeenHeart || !view.beats.hasInterval(0)) return;
     const rrMs = view.beats.rrMs(0);
     if (rrMs < this.settings.afterMs) return;
     const atMs = view.beats.tMs(0);

@@ -52,7 +52,8 @@ export class RateOverBeats implements Rule {
       const isHeart = wave === undefined || waveformBearsOut(view.beats, 0, this.intervals, wave);
       return isHeart ? 'present' : 'holding';
     }
-    if (bpm < limitBpm && view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'longer')) return 'present';
+    if (bpm < limitBpm && view.hasSeenHeart && view.beats.mostAreBeyond(this.intervals, this.limitRrMs, 'longer'))
+      return 'present';
     return bpm < limitBpm + hysteresisBpm ? 'holding' : 'absent';
   }
 

@@ -54,8 +54,10 @@ export class SustainedRate implements Rule {
   }
 
   private isHeart(view: AlarmView): boolean {
-    const { wave, intervals, freshMs } = this.options;
-    if (wave === undefined || !view.rateIsFromBeats(freshMs)) return true;
+    const { side, wave, intervals, freshMs } = this.options;
+    if (!view.rateIsFromBeats(freshMs)) return true;
+    if (side === 'below') return view.hasSeenHeart;
+    if (wave === undefined) return true;
     return waveformBearsOut(view.beats, 0, intervals, wave);
   }
 

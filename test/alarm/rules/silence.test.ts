@@ -14,7 +14,7 @@ describe('asystole of a line that falls quiet', () => {
     }
     return bench;
   }
-  const heart = () => looks(new Bench().start(), 30, 1, 70);
+  const heart = () => looks(new Bench().start(), 30, 1, 70, REPEATING);
 
   it('is not told where noise that was far higher than the heart ends, and the heart’s beats repeat one another', () => {
     const bench = looks(heart().quality('poor'), 8, 0.1, 70, REPEATING);
@@ -22,7 +22,8 @@ describe('asystole of a line that falls quiet', () => {
   });
 
   it('is told although small waves are called beats and noise, once, and ends when beats are back', () => {
-    const bench = looks(heart().quality('poor'), 8, 0.1);
+    // The windows stay high until the last beats have left them.
+    const bench = looks(looks(heart().quality('poor'), 3, 0.8), 8, 0.1);
     const [raised] = bench.news('asystole');
     expect(raised?.values).toMatchObject({ by: 'height' });
     expect(raised!.raisedMs - raised!.onsetMs).toBeLessThanOrEqual(5_200);
@@ -46,10 +47,48 @@ describe('asystole of a line that falls quiet', () => {
     expect(bench.of('asystole')).toEqual([]);
   });
 
+  it('is none where the heart itself was as low before: what is usual was learnt from noise', () => {
+    const bench = looks(new Bench().start(), 20, 0.1, 70, REPEATING);
+    expect(looks(bench.quality('poor'), 20, 0.1).of('asystole')).toEqual([]);
+  });
+
+  it('is told of no window that reaches back to where the sensor was off', () => {
+    const bench = looks(looks(heart(), 3, 0.8).quality('contact-off'), 4, 0.1).quality('poor');
+    expect(looks(bench, 4, 0.1).of('asystole')).toEqual([]);
+    expect(looks(bench, 3, 0.1).news('asystole')).toHaveLength(1);
+  });
+
   it('is none where no heart was seen before: a hum that stops is no heart that stops', () => {
     const bench = looks(new Bench().start().quality('poor'), 60, 1);
     looks(bench, 20, 0.05);
     expect(bench.of('asystole')).toEqual([]);
+  });
+});
+
+describe('a silence after noise', () => {
+  /** Waves that a detector took for beats, in signal that was called good, then ten seconds without. */
+  const silent = (shape: typeof NOISY, heartBeats = 0) =>
+    new Bench().start().beats(heartBeats, 70, { shape: REPEATING }).beats(20, 80, { shape });
+
+  it('is no asystole as soon as one after a heart, for nothing was seen that could have stopped', () => {
+    const bench = silent(NOISY);
+    const lastMs = bench.lastBeatMs!;
+    bench.wait(9_900 + lastMs - bench.nowMs);
+    expect(bench.health()).toEqual([]);
+    bench.wait(400);
+    expect(bench.news('asystole')[0]?.onsetMs).toBe(lastMs);
+  });
+
+  it('is no pause and no slow heart either', () => {
+    expect(silent(NOISY).beats(4, 12, { shape: NOISY }).health()).toEqual([]);
+  });
+
+  it('is one at once where beats of a heart came before the noise, or where no waveform is looked at', () => {
+    for (const bench of [silent(NOISY, 5), new Bench().start().beats(20, 80)]) {
+      const lastMs = bench.lastBeatMs!;
+      const [raised] = bench.wait(10_000).news('asystole');
+      expect(raised!.raisedMs - lastMs).toBeLessThanOrEqual(4_300);
+    }
   });
 });
 

@@ -4,9 +4,10 @@ import { HEALTH_KINDS } from '../../../domain/alert.js';
 import { detectBeats } from '../../beats/run.js';
 import { findDatabase } from '../../data/find.js';
 import { MITDB_DS1, MITDB_DS2 } from '../../data/splits.js';
-import { readAnnotationFile, readHeader } from '../../wfdb/index.js';
+import { readAnnotationFile, readHeader, readRecord } from '../../wfdb/index.js';
 import { type NoiseHalf, NoisyRecords } from './noise.js';
-import { type ReferenceBeat, referenceBeatsOf, type Truth, truthOf, truthOfRhythm } from './truth.js';
+import { spansFasterThan } from './repeat-rate.js';
+import { limits, NEAR_BPM, type ReferenceBeat, referenceBeatsOf, type Truth, truthOf, truthOfRhythm } from './truth.js';
 
 /** One run of `slothd replay` and how its answer is judged. */
 export interface Task {
@@ -138,7 +139,17 @@ function vfdb(folder: string): Task[] {
   }));
 }
 
-/** N: every health alert is false. ~ (too noisy for three cardiologists): as well. A and O: what else is there is not said. */
+/** The label N is of the rhythm and says nothing of its rate: a sinus tachycardia is N, too. */
+async function fastByItself(record: string): Promise<Truth['right']> {
+  const { rateHz, signals } = await readRecord(record);
+  const above = (limitBpm: number) => spansFasterThan(limitBpm - NEAR_BPM, signals[0]!.samples, rateHz);
+  return {
+    'extreme-tachycardia': above(limits['extreme-tachycardia'].aboveBpm),
+    tachycardia: above(limits.tachycardia.aboveBpm),
+  };
+}
+
+/** N: every health alert is false, but that of a rate which the signal bears out by itself. ~ (too noisy for three cardiologists): as well. A and O: what else is there is not said. */
 function cinc2017(folder: string): Task[] {
   const labels = readFileSync(join(folder, 'REFERENCE.csv'), 'utf8').trim().split('\n');
   const tasks = labels.flatMap((line) => {
@@ -154,7 +165,8 @@ function cinc2017(folder: string): Task[] {
         const header = await readHeader(join(folder, record));
         const hours = (header.lengthSamples ?? 0) / header.rateHz / 3600;
         const certain = label === 'N' || label === '~';
-        return { ...NONE, hours, normal: label === 'N', judged: certain ? NONE.judged : new Set() };
+        const right = label === 'N' ? await fastByItself(join(folder, record)) : {};
+        return { ...NONE, right, hours, normal: label === 'N', judged: certain ? NONE.judged : new Set() };
       },
     };
   });

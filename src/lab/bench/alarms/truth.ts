@@ -29,9 +29,10 @@ export interface ReferenceBeat {
   readonly aami: string | null;
 }
 
-const limits = alarmSettingsSchema.parse({});
+/** The shipped limits, which the reference goes by as well. */
+export const limits = alarmSettingsSchema.parse({});
 /** Room of the rates, beats per minute. */
-const NEAR_BPM = 5;
+export const NEAR_BPM = 5;
 /** A longer interval in a list of beats without a signal is a hole of the annotation. */
 const LONGEST_BARE_RR_S = 3;
 /** Most ectopic beats of a record that still counts as normal rhythm. */
