@@ -66,6 +66,8 @@ class WaveformPath implements BeatPath {
   private count = 0;
   private skipped = 0;
   private state: QualityState = 'none';
+  /** The device's own word on contact. */
+  private touching = true;
 
   constructor(
     private readonly options: BeatPathOptions,
@@ -113,6 +115,7 @@ class WaveformPath implements BeatPath {
   }
 
   contact(on: boolean, tMs: StreamMs): void {
+    this.touching = on;
     this.gate.contact(on, tMs);
     if (!on) {
       this.beats.gap();
@@ -139,8 +142,9 @@ class WaveformPath implements BeatPath {
   }
 
   private found(sample: number, decidedAtSample: number, confidence: number): void {
-    // What a detector finds in a signal from open leads is the leads, not a heart.
-    if (this.state === 'contact-off') return;
+    // What a detector finds in a signal from open leads is the leads, not a heart. Where we alone hold an ECG's lead for
+    // open, a beat speaks against it: it is kept, doubted.
+    if (this.state === 'contact-off' && !(this.touching && this.gate instanceof EcgQuality)) return;
     const { sampleClock, onBeat } = this.options;
     const quality = this.state === 'good' ? confidence : Math.min(confidence, POOR_QUALITY);
     const found = this.beats.at(sampleClock.timeOf(sample), sample, sampleClock.timeOf(decidedAtSample), quality);
