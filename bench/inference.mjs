@@ -1,5 +1,5 @@
-// One call of each shipped model: in slothd's host process (native and WASM), in this process, in onnxruntime for Python and
-// in LiteRT (TensorFlow Lite) on the same models converted. Usage: npm run bench:inference -- [--seconds 3]
+// One call of each shipped model: in slothd's host process (native and WASM), in this process, in tfjs-node, in onnxruntime
+// for Python and in LiteRT (TensorFlow Lite) on the same models converted. Usage: npm run bench:inference -- [--seconds 3]
 // Peers: node bench/peers/setup.mjs --tensorflow
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -46,7 +46,7 @@ for (const name of options.models.split(',')) {
       p99Us: row.answerP99Us,
     });
   }
-  rows.push(...(await inProcess(name, folder)), ...python(folder));
+  rows.push(...(await inProcess(name, folder)), ...tfjs(folder), ...python(folder));
 }
 save('inference', { seconds, rows });
 table(
@@ -88,6 +88,14 @@ async function inProcess(model, folder) {
     await session.release();
   }
   return out;
+}
+
+/** In a process of its own: TensorFlow's threads and memory are not to stand beside the other engines'. */
+function tfjs(folder) {
+  const run = spawnSync(process.execPath, [here('./peers/tfjs.mjs'), folder, String(seconds)], { encoding: 'utf8' });
+  if (run.status === 0) return [JSON.parse(run.stdout)];
+  console.log(`tfjs-node is skipped: ${run.stderr.trim().split('\n').at(-1)}`);
+  return [];
 }
 
 function python(folder) {

@@ -59,7 +59,9 @@ for (const signal of options.signals.split(',')) {
 const key = (row) => `${row.signal} ${row.sensors} ${row.busy} ${row.system}`;
 const fresh = new Set(rows.map(key));
 const kept = (load('wire')?.rows ?? []).filter((row) => !fresh.has(key(row)));
-const order = (row) => `${row.busy} ${row.signal} ${String(row.sensors).padStart(5)}`;
+const turn = Object.keys(SYSTEMS);
+const order = (row) =>
+  `${row.busy} ${row.signal} ${String(row.sensors).padStart(5)} ${String(turn.indexOf(row.system)).padStart(2)}`;
 save('wire', { rows: [...kept, ...rows].sort((a, b) => order(a).localeCompare(order(b))) });
 process.exit(0);
 

@@ -8,19 +8,40 @@ export function alarmPrefix(sensor: string): string {
 }
 
 /**
- * A snapshot as store writes, at most one key per kind and sort; what is no longer open is deleted. Written in the same
- * batch as the alert it tells of, an alert and its state are on the disk together or not at all.
+ * What the store has of one sensor's alarms: at most one key per kind and sort. Only what differs is written, and the
+ * first time everything: nobody knows what is there. Written in the same batch as the alert it tells of, an alert and its
+ * state are on the disk together or not at all.
  */
-export function alarmWrites(sensor: string, snapshot: AlarmSnapshot): StoreWrite[] {
-  const prefix = alarmPrefix(sensor);
-  return [...HEALTH_KINDS, ...TECHNICAL_KINDS].flatMap((kind) => {
-    const alert = snapshot.alerts.find((a) => a.kind === kind);
-    const snooze = snapshot.snoozes.find((s) => s.kind === kind);
-    return [
-      { key: `${prefix}open/${kind}`, value: alert ? JSON.stringify(alert) : null },
-      { key: `${prefix}snooze/${kind}`, value: snooze ? JSON.stringify(snooze) : null },
-    ];
-  });
+export class AlarmBook {
+  private readonly prefix: string;
+  /** As last written, by key; null: deleted. */
+  private readonly written = new Map<string, string | null>();
+
+  constructor(sensor: string) {
+    this.prefix = alarmPrefix(sensor);
+  }
+
+  /** What makes the store's state this one. To be written, in the order of the calls: it counts as done. */
+  writes(snapshot: AlarmSnapshot): StoreWrite[] {
+    const out: StoreWrite[] = [];
+    const put = (key: string, state: object | undefined) => {
+      const value = state ? JSON.stringify(state) : null;
+      if (this.written.get(key) === value) return;
+      this.written.set(key, value);
+      out.push({ key, value });
+    };
+    for (const kind of [...HEALTH_KINDS, ...TECHNICAL_KINDS]) {
+      put(
+        `${this.prefix}open/${kind}`,
+        snapshot.alerts.find((alert) => alert.kind === kind),
+      );
+      put(
+        `${this.prefix}snooze/${kind}`,
+        snapshot.snoozes.find((snooze) => snooze.kind === kind),
+      );
+    }
+    return out;
+  }
 }
 
 /** What was read back. `damaged` lists keys whose value made no sense: they were left out. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { AlarmEngine, type EndReason, type ToldAlert } from '../alarm/engine.js';
-import { alarmPrefix, alarmWrites, readAlarms } from '../alarm/store.js';
+import { AlarmBook, alarmPrefix, readAlarms } from '../alarm/store.js';
 import type { AlarmSettings } from '../config/alarms.js';
 import type { Delivery } from '../delivery/publisher.js';
 import { TokenBucket } from '../delivery/token-bucket.js';
@@ -28,6 +28,7 @@ const TESTS = { perSecond: 0.2, atOnce: 10 } as const;
 /** Where alert events of all sensors come together: stored, sent, counted, shown; and where a restart finds them again. */
 export class AlarmDesk {
   readonly history: AlertHistory;
+  private readonly books = new Map<string, AlarmBook>();
   private readonly observers: ((change: AlertChange) => void)[] = [];
   private readonly tests: TokenBucket;
 
@@ -219,10 +220,12 @@ export class AlarmDesk {
   }
 
   private writes(sensor: string, alarms: AlarmEngine) {
-    return alarmWrites(
-      sensor,
-      alarms.snapshot((tMs) => this.toWallMs(tMs)),
-    );
+    let book = this.books.get(sensor);
+    if (!book) {
+      book = new AlarmBook(sensor);
+      this.books.set(sensor, book);
+    }
+    return book.writes(alarms.snapshot((tMs) => this.toWallMs(tMs)));
   }
 
   private wallOffsetMs(): number {

@@ -22,14 +22,12 @@ import { aboutOf, modelHealthOf } from './model-report.js';
 import type { ModelRefresh, Models } from './models.js';
 import type { Outside } from './outside.js';
 import { Persons } from './persons.js';
+import { Rounds } from './rounds.js';
 import { Station } from './station.js';
 import { webView } from './web-view.js';
 
-/** Rounds of the alarm rules, of a look at ourselves, of health. */
-const TICK_MS = 100;
+/** Rounds of a look at ourselves, of health. */
 const LOOK_MS = 1000;
-/** A sensor's vitals go out in one of so many rounds: once a second. */
-const VITALS_ROUNDS = 10;
 const HEALTH_MS = 30_000;
 /** What was learnt of a person is worth a write this often: a power cut costs no more. */
 const BASELINE_MS = 600_000;
@@ -59,7 +57,6 @@ export class Daemon {
   private startedAtMs = 0;
   /** Everything is built: what changes may be told. */
   private started = false;
-  private rounds = 0;
   private wasReady: string | null = null;
 
   constructor(
@@ -147,7 +144,8 @@ export class Daemon {
     this.started = true;
     this.inferenceChanged();
     this.heartbeats = new Heartbeats(this.watchdog, clock, this.models, this.measured);
-    this.every(TICK_MS, () => this.tick());
+    const rounds = new Rounds(this.stations.size);
+    this.every(rounds.turnMs, () => this.tick(rounds));
     this.every(LOOK_MS, () => this.look());
     this.every(HEALTH_MS, () => this.publishHealth());
     this.every(ROTATE_MS, () => this.rotateLatency());
@@ -279,15 +277,16 @@ export class Daemon {
 
   // --- rounds ---
 
-  private tick(): void {
+  private tick(rounds: Rounds): void {
     const now = this.nowMs();
-    const round = this.rounds++ % VITALS_ROUNDS;
+    const turnOf = rounds.next();
     this.heartbeats.round(() => {
       let place = 0;
       for (const station of this.stations.values()) {
+        const turn = turnOf(place++);
+        if (!turn) continue;
         station.runtime.tick(now);
-        // Each sensor in a round of its own: sixty messages in one go would stand before an alert.
-        if (place++ % VITALS_ROUNDS === round) this.showVitals(station);
+        if (turn.vitals) this.showVitals(station);
       }
     });
   }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { alarmPrefix, alarmWrites, readAlarms } from '../../src/alarm/store.js';
+import { AlarmBook, alarmPrefix, readAlarms } from '../../src/alarm/store.js';
+import type { StoreWrite } from '../../src/domain/store.js';
 import { Bench } from './bench.js';
 
 const asWall = (tMs: number) => tMs + 1_790_000_000_000;
 
-function storeOf(writes: ReturnType<typeof alarmWrites>): Map<string, string> {
+function storeOf(writes: readonly StoreWrite[]): Map<string, string> {
   const store = new Map<string, string>();
   for (const { key, value } of writes) {
     if (value === null) store.delete(key);
@@ -19,22 +20,40 @@ describe('alarm store', () => {
   const snapshot = bench.engine.snapshot(asWall);
 
   it('writes and reads back the same', () => {
-    const read = readAlarms(storeOf(alarmWrites('chest', snapshot)));
+    const read = readAlarms(storeOf(new AlarmBook('chest').writes(snapshot)));
     expect(read).toEqual({ snapshot, damaged: [] });
     expect(snapshot.alerts).toHaveLength(1);
     expect(snapshot.snoozes).toHaveLength(1);
   });
 
   it('deletes what is no longer open, and touches no key outside its prefix', () => {
-    const store = storeOf([...alarmWrites('chest', snapshot), ...alarmWrites('chest', { alerts: [], snoozes: [] })]);
+    const book = new AlarmBook('chest');
+    const store = storeOf([...book.writes(snapshot), ...book.writes({ alerts: [], snoozes: [] })]);
     expect([...store.keys()]).toEqual([]);
-    expect(alarmWrites('chest', snapshot).every(({ key }) => key.startsWith('alarms/chest/'))).toBe(true);
+    expect(new AlarmBook('chest').writes(snapshot).every(({ key }) => key.startsWith('alarms/chest/'))).toBe(true);
     expect(alarmPrefix('chest/2').startsWith(alarmPrefix('chest'))).toBe(false);
     expect(alarmPrefix('chest2').startsWith(alarmPrefix('chest'))).toBe(false);
   });
 
+  it('writes the first time all that may be there, then only what differs', () => {
+    const book = new AlarmBook('chest');
+    const before = new Map([['alarms/chest/open/asystole', 'of an earlier run']]);
+    for (const { key, value } of book.writes(snapshot)) {
+      if (value === null) before.delete(key);
+      else before.set(key, value);
+    }
+    expect(before).toEqual(storeOf(new AlarmBook('chest').writes(snapshot)));
+    expect(book.writes(snapshot)).toEqual([]);
+    const [alert] = snapshot.alerts;
+    const later = { ...snapshot, alerts: [{ ...alert!, sequence: 7 }] };
+    expect(book.writes(later)).toEqual([
+      { key: 'alarms/chest/open/extreme-tachycardia', value: JSON.stringify(later.alerts[0]) },
+    ]);
+    expect(book.writes({ alerts: [], snoozes: [] }).map(({ value }) => value)).toEqual([null, null]);
+  });
+
   it('leaves out what is damaged and says which', () => {
-    const store = storeOf(alarmWrites('chest', snapshot));
+    const store = storeOf(new AlarmBook('chest').writes(snapshot));
     const key = 'alarms/chest/open/extreme-tachycardia';
     const good = store.get(key)!;
     for (let length = 0; length < good.length; length++) {
