@@ -6,7 +6,13 @@ const pack = promisify(gzip);
  * The fast level: an alert storm packs a piece for each alert, on cores that the other alerts need. It takes a quarter of
  * the time of the default level for a quarter more bytes.
  */
-const PACKING = { level: constants.Z_BEST_SPEED };
+const LEVEL = constants.Z_BEST_SPEED;
+
+/** zlib asks for a quarter of a megabyte before the first byte; a window no larger than what is packed finds as much. */
+function packing(bytes: number) {
+  const windowBits = Math.min(constants.Z_DEFAULT_WINDOWBITS, Math.max(9, Math.ceil(Math.log2(bytes + 1))));
+  return { level: LEVEL, windowBits, memLevel: windowBits - 7 };
+}
 
 /**
  * Bytes that are one member of a gzip file, packed in the background, once, for all files they become part of: members one
@@ -28,7 +34,7 @@ export class GzipMember {
 
   /** The packed bytes. Rejects where there is no memory to pack them in. */
   packed(): Promise<Uint8Array> {
-    this.packing ??= pack(this.held, PACKING).then((packed) => {
+    this.packing ??= pack(this.held, packing(this.held.length)).then((packed) => {
       this.held = packed;
       return packed;
     });

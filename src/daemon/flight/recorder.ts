@@ -19,8 +19,11 @@ import { encodeState, type StateCodecOptions } from './state-codec.js';
 /** Answers on their way belong to the outside; open alerts come and go. */
 export const STATE_OF_PIPELINE: StateCodecOptions = { outside: [OrderedAnswers], classes: [OpenAlert] };
 
-/** A state is taken this often: the ring is as long as configured and at most this much longer. */
-const STATE_EVERY_MS = 60_000;
+/**
+ * A state is taken this often: the ring is as long as configured and at most this much longer. It takes 2 to 5 ms, in which
+ * no alert of another sensor is heard, and the more memory the more of them are kept.
+ */
+const STATE_EVERY_MS = 120_000;
 /** A decoder finds its feet within two frames; a text format may name its columns in the first lines after opening. */
 const WARM_HEAD_BYTES = 1024;
 const WARM_TAIL_BYTES = 4096;
@@ -67,7 +70,7 @@ interface Segment {
   readonly startMs: StreamMs;
   readonly nextQuestion: number;
   readonly warm: Uint8Array;
-  /** The record of the state. Packed at once: a third of a megabyte for ECG, for each minute that is kept. */
+  /** The record of the state. Packed at once: a third of a megabyte for ECG, for each two minutes that are kept. */
   readonly state: GzipMember;
   /** Packed when the next segment begins. */
   log: RecordLog | GzipMember;

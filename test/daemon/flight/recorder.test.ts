@@ -183,7 +183,7 @@ describe('flight recorder: what was decided is decided again, to the last bit', 
 });
 
 describe('flight recorder: bounds', () => {
-  it('keeps a minute more than asked at most, in little memory: what is over is packed', async () => {
+  it('keeps two minutes more than asked at most, in little memory: what is over is packed', async () => {
     const { station } = await fly('protocentral', {}, false);
     const { recorder } = station as unknown as { recorder: { bytes: number } };
     expect(recorder.bytes).toBeLessThan(500_000);
