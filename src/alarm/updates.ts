@@ -68,7 +68,6 @@ function isDueToRemind(alert: OpenAlert, nowMs: number): boolean {
 
 function sayWhatChanged(options: UpdateOptions, alert: OpenAlert, rule: Rule): void {
   const { settings, view } = options;
-  if (view.nowMs < alert.nextUpdateMs) return;
   if (alert.acknowledgedUntilMs !== null) {
     if (view.nowMs < alert.acknowledgedUntilMs) return;
     // The silence somebody asked for is over and the condition still stands: that is worth saying by itself.
@@ -76,6 +75,7 @@ function sayWhatChanged(options: UpdateOptions, alert: OpenAlert, rule: Rule): v
     sayUpdate(options, alert, { ...rule.finding(view).values, acknowledged: false });
     return;
   }
+  if (view.nowMs < alert.nextUpdateMs) return;
   const { values } = rule.finding(view);
   if (isMaterial(alert.values, values, settings.updates.minChange)) sayUpdate(options, alert, values);
 }

@@ -16,6 +16,8 @@ export interface Commandable {
 }
 
 const DEFAULT_MINUTES = 30;
+/** Less is not granted: the alert would end and be raised anew, or speak, as often as somebody asks. */
+const LEAST_MINUTES = 0.05;
 
 const onAlarm = z.object({
   sensor: z.string(),
@@ -59,7 +61,7 @@ export function carryOut(verb: string, args: Readonly<Record<string, unknown>>, 
       const { sensor, kind, minutes } = parse(onAlarm, args);
       const alarms = daemon.alarmsOf(sensor);
       if (!alarms) throw noSensor(sensor, daemon);
-      const untilMs = daemon.nowMs() + minutes * 60_000;
+      const untilMs = daemon.nowMs() + Math.max(LEAST_MINUTES, minutes) * 60_000;
       const act = (one: AlertKind) =>
         told(verb === 'ack' ? alarms.ack(one, untilMs) : alarms.snooze(one, untilMs), daemon);
       if (kind !== undefined) {

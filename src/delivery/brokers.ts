@@ -4,6 +4,8 @@ export type MqttVersion = 4 | 5;
 interface Broker {
   readonly url: string;
   version: MqttVersion;
+  /** It keeps retained messages; false: it refuses whoever wants that. */
+  retains: boolean;
 }
 
 /** The brokers of the config and which is tried next. The first is home; the others are tried in their order. */
@@ -14,7 +16,7 @@ export class Brokers {
   private failures = 0;
 
   constructor(urls: readonly string[], version: MqttVersion) {
-    this.all = urls.map((url) => ({ url, version }));
+    this.all = urls.map((url) => ({ url, version, retains: true }));
   }
 
   get url(): string {
@@ -27,6 +29,14 @@ export class Brokers {
 
   set version(version: MqttVersion) {
     this.current.version = version;
+  }
+
+  get retains(): boolean {
+    return this.current.retains;
+  }
+
+  set retains(retains: boolean) {
+    this.current.retains = retains;
   }
 
   /** The first broker is the one in use. */

@@ -64,6 +64,8 @@ const CONGESTED_BYTES = 64 * 1024;
 const LEAVE_MS = 2_000;
 /** A larger packet is not gathered in memory, which mqtt.js would do with any: the connection ends. */
 const MOST_GATHERED_BYTES = 8 * 1024 * 1024;
+/** CONNACK of MQTT 5 (3.2.2.2): the will is to be retained, and this broker does not. */
+const RETAIN_NOT_SUPPORTED = 154;
 /** A connection that stood for so long was a good one: after its end the first new attempt comes soon. */
 const STEADY_MS = 10_000;
 /** One that ended sooner, time and again (two devices of one name, a poor radio), is made anew no more rarely than this. */
@@ -162,7 +164,8 @@ export class MqttLink {
   publish(message: Outgoing, done?: (outcome: PublishOutcome) => void): boolean {
     const client = this.client;
     if (!client || !this.connected || this.leaving) return false;
-    const { topic, payload, qos, retain = false, correlationData, expiryS } = message;
+    const { topic, payload, qos, correlationData, expiryS } = message;
+    const retain = this.retain(message);
     const properties =
       this.brokers.version === 5 && (correlationData || expiryS)
         ? { ...(correlationData ? { correlationData } : {}), ...(expiryS ? { messageExpiryInterval: expiryS } : {}) }
@@ -184,6 +187,11 @@ export class MqttLink {
     });
     if (this.held === null) this.write();
     return true;
+  }
+
+  /** Whether a message is to be kept by a broker that does so at all. */
+  private retain({ retain = false }: Outgoing): boolean {
+    return retain && this.brokers.retains;
   }
 
   /** What is published from now on leaves in one write to the socket, by `flush`: the broker gets all of it or nothing. */
@@ -237,7 +245,8 @@ export class MqttLink {
 
   private leave(client: MqttClient, goodbye: readonly Outgoing[], timeoutMs: number): Promise<void> {
     this.leaving = true;
-    return sayGoodbye(client, goodbye, this.options.timers, timeoutMs);
+    const last = goodbye.map((message) => ({ ...message, retain: this.retain(message) }));
+    return sayGoodbye(client, last, this.options.timers, timeoutMs);
   }
 
   /** Leaves this connection in good order for another: back to the first broker, or with renewed certificates. */
@@ -263,6 +272,7 @@ export class MqttLink {
       const { settings, clientId, availabilityTopic } = this.options;
       options = await clientOptions(settings, this.brokers.version, clientId, availabilityTopic);
       if (this.dropSession) options.clean = true;
+      if (options.will) options.will.retain = this.brokers.retains;
     } catch (error) {
       this.failed(error instanceof Error ? error.message : String(error));
       return;
@@ -312,7 +322,7 @@ export class MqttLink {
 
   private up(client: MqttClient, connack: IConnackPacket): void {
     const { settings, log, availabilityTopic, subscriptions, events } = this.options;
-    const { receiveMaximum = 65_535, maximumPacketSize } = connack.properties ?? {};
+    const { receiveMaximum = 65_535, maximumPacketSize, retainAvailable = true } = connack.properties ?? {};
     this.connected = true;
     this.connections++;
     this.lastError = '';
@@ -338,6 +348,11 @@ export class MqttLink {
       }
     });
     events.onUp();
+    // It learnt to keep messages meanwhile. The will of this connection says otherwise, and that cannot be changed on it.
+    if (retainAvailable && !this.brokers.retains && this.brokers.version === 5) {
+      this.brokers.retains = true;
+      void this.change('the broker keeps retained messages now', [], false);
+    }
   }
 
   /** A message was answered. Until then a broker has only accepted us, which one that is full or half dead does as well. */
@@ -351,6 +366,16 @@ export class MqttLink {
 
   /** Tries the other MQTT version where the broker seems not to know this one. */
   private fallBack(reason: string, code: unknown): boolean {
+    if (code === RETAIN_NOT_SUPPORTED && this.brokers.retains) {
+      this.brokers.retains = false;
+      this.options.log.warn(
+        { url: this.url },
+        'the broker keeps no retained messages: who connects later does not see what is open, or that slothd is offline',
+      );
+      this.discard();
+      void this.attempt();
+      return true;
+    }
     if (this.options.settings.protocol !== 'auto') return false;
     const refused = code === 1 || code === 132;
     if (this.brokers.version === 5 && refused) {

@@ -38,6 +38,15 @@ const STRIP_AFTER = { losses: 5, refusals: 3 } as const;
 const REPEAT_EVERY_MS = 5_000;
 /** A state that the broker refuses (an access rule, as a rule) is said again after this, then ever more rarely. */
 const REFUSED_AGAIN_MS = { everyMs: 30_000, longestMs: 3_600_000, late: true } as const;
+/**
+ * A connection that ends this soon after a refusal ended because of it (mosquitto 2.0.11 does so after some that its access
+ * rules made): said again on the next one, it would end that, too.
+ */
+const HANGS_UP_WITHIN_MS = 2_000;
+/** One that it seems to hang up on costs a connection each time. */
+const TRY_SUSPECT_MS = { everyMs: 60_000, longestMs: 3_600_000, late: true } as const;
+/** A size that was too large once is believed for so long. */
+const TOO_LARGE_MS = 3_600_000;
 /** How long `stop` waits for acknowledgements. */
 const FLUSH_MS = 2_000;
 const FLUSH_POLL_MS = 20;
@@ -51,7 +60,10 @@ export class Delivery {
   private readonly link: MqttLink;
   /** null: nobody wants to know. */
   private readonly readBack: ReadBack | null;
-  private readonly retained = new RetainedState();
+  private readonly retained = new RetainedState((topic, bytes) => {
+    this.options.log.error({ topic, bytes }, 'the broker hangs up on a message, as if it were too large; held back');
+    this.trySuspect.ask();
+  });
   private readonly lists: AlarmLists;
   private readonly commands: Commands;
   private readonly enabled: boolean;
@@ -61,6 +73,14 @@ export class Delivery {
   /** For Home Assistant, which has started. */
   private readonly sayAllAgain: Throttle;
   private readonly sayRefusedAgain: Throttle;
+  private readonly trySuspect: Throttle;
+  private refusedAtMs = Number.NEGATIVE_INFINITY;
+  private refusalWasLast = false;
+  /** Alerts from this size on go without their evidence until then (monotonic): the broker hung up on one, and told no limit. */
+  private tooLarge = { bytes: Number.POSITIVE_INFINITY, untilMs: 0 };
+  private readonly toldTooLarge = new Set<string>();
+  /** The broker of the last connection. */
+  private metUrl = '';
   private stopping = false;
   private vitalsSent = 0;
   private vitalsDropped = 0;
@@ -122,16 +142,21 @@ export class Delivery {
       events: {
         onUp: () => {
           this.outbox.setLink(true);
+          this.meet(this.link.url);
+          if (!this.refusalWasLast) {
+            this.retained.markRefused();
+            this.sayRefusedAgain.reset();
+          }
           this.retained.markAll();
           this.ownStates.connected();
           this.link.listen(this.topics.availabilities);
           if (!this.readBack?.connected()) this.link.listen(this.topics.lists);
-          this.sayRefusedAgain.reset();
           this.pump();
           options.onLink?.(true, '');
         },
         onDown: (reason) => {
           this.readBack?.disconnected();
+          this.refusalWasLast = clock.monotonicMs() - this.refusedAtMs < HANGS_UP_WITHIN_MS;
           this.outbox.setLink(false);
           options.onLink?.(false, reason);
         },
@@ -188,6 +213,15 @@ export class Delivery {
       ...REFUSED_AGAIN_MS,
       run: () => {
         this.retained.markRefused();
+        this.pump();
+      },
+    });
+    this.trySuspect = new Throttle({
+      clock,
+      timers,
+      ...TRY_SUSPECT_MS,
+      run: () => {
+        this.retained.trySuspect();
         this.pump();
       },
     });
@@ -369,6 +403,7 @@ export class Delivery {
     this.availability.stop();
     this.ownStates.stop();
     this.sayRefusedAgain.stop();
+    this.trySuspect.stop();
     this.sayAllAgain.stop();
     for (let waitedMs = 0; waitedMs < FLUSH_MS; waitedMs += FLUSH_POLL_MS) {
       if (!this.link.connected || !this.outbox.isBusy) break;
@@ -387,14 +422,25 @@ export class Delivery {
 
   /** Order of importance: fresh alerts, states, then what waited. */
   private pump(): void {
+    const { clock } = this.options;
     if (this.readBack?.isReading) return;
     if (!this.outbox.pumpFresh()) return;
-    const said = this.retained.pump((topic, payload, done) =>
-      this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => {
+    const said = this.retained.pump((topic, payload, done) => {
+      if (!this.link.fits(topic, payload)) {
+        this.tellTooLarge(topic, payload.length);
+        // Later, as every other end of a message.
+        queueMicrotask(() => done('refused'));
+        return true;
+      }
+      return this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => {
         done(outcome);
-        if (outcome === 'refused') this.sayRefusedAgain.ask();
-      }),
-    );
+        if (outcome === 'refused') {
+          this.refusedAtMs = clock.monotonicMs();
+          this.sayRefusedAgain.ask();
+        }
+        if (!this.retained.hasSuspects) this.trySuspect.reset();
+      });
+    });
     if (said) this.outbox.pumpReplay();
   }
 
@@ -415,7 +461,9 @@ export class Delivery {
       ((item.losses >= STRIP_AFTER.losses && item.losses % 2 === 1) ||
         (item.refusals >= STRIP_AFTER.refusals && item.refusals % 2 === 1));
     let payload = finishAlertJson(strip ? withoutEvidence(item.body) : item.body, latencyMs, replayed);
-    if (alert && !this.link.fits(topic, payload)) {
+    const { bytes, untilMs } = this.tooLarge;
+    const isTooLarge = payload.length >= bytes && sentAtMs < untilMs;
+    if (alert && (isTooLarge || !this.link.fits(topic, payload))) {
       payload = finishAlertJson(withoutEvidence(item.body), latencyMs, replayed);
     }
     if (!this.link.fits(topic, payload)) {
@@ -426,7 +474,10 @@ export class Delivery {
     }
     const expiryS = alert ? 0 : this.options.settings.mqtt.vitalsExpiryS;
     const taken = this.link.publish({ topic, payload, qos: 1, expiryS }, (outcome) => {
-      if (outcome === 'acked') stages?.record('publish_ack', clock.monotonicMs() - sentAtMs);
+      if (outcome === 'acked') {
+        stages?.record('publish_ack', clock.monotonicMs() - sentAtMs);
+        if (strip && item.losses > 0) this.learnTooLarge(item.body.length);
+      }
       done(outcome);
     });
     // What waited for the broker says nothing of our own speed, so only fresh alerts count.
@@ -439,6 +490,28 @@ export class Delivery {
       );
     }
     return taken;
+  }
+
+  private tellTooLarge(topic: string, bytes: number): void {
+    if (this.toldTooLarge.has(topic)) return;
+    this.toldTooLarge.add(topic);
+    this.options.log.warn({ topic, bytes }, 'a state is larger than the broker allows; it is not said');
+  }
+
+  /** A connection begins. What is known of the limits of one broker means nothing with another. */
+  private meet(url: string): void {
+    if (url === this.metUrl) return;
+    this.metUrl = url;
+    this.retained.forgive();
+    this.tooLarge = { bytes: Number.POSITIVE_INFINITY, untilMs: 0 };
+    this.toldTooLarge.clear();
+  }
+
+  /** Without its evidence an alert got through that had cost connection after connection. */
+  private learnTooLarge(bytes: number): void {
+    const nowMs = this.options.clock.monotonicMs();
+    const known = nowMs < this.tooLarge.untilMs ? this.tooLarge.bytes : Number.POSITIVE_INFINITY;
+    this.tooLarge = { bytes: Math.min(known, bytes), untilMs: nowMs + TOO_LARGE_MS };
   }
 
   private say(topic: string, payload: object): void {

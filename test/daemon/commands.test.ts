@@ -59,6 +59,12 @@ describe('carryOut', () => {
     expect(carryOut('snooze', asked, target)).toMatchObject({ accepted: true, until: '2026-03-01T12:10:00.000Z' });
   });
 
+  it('grants three seconds at least, so that nobody makes an alert end and come back a hundred times a second', () => {
+    const { target } = daemon();
+    const asked = { sensor: 'chest', kind: 'no-data', minutes: 0.0001 };
+    expect(carryOut('snooze', asked, target)).toMatchObject({ accepted: true, untilMs: 4_000 });
+  });
+
   it('says what it did not do', () => {
     const { target } = daemon();
     expect(carryOut('ack', { sensor: 'chest', kind: 'pause' }, target)).toEqual({

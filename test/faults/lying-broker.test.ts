@@ -1,9 +1,18 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { generate, type IConnectPacket, parser } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
 import { createMemoryStore } from '../../src/daemon/memory-store.js';
 import { Delivery } from '../../src/delivery/publisher.js';
-import { startAedes, startConsumer } from '../delivery/support/brokers.js';
+import {
+  hasMosquitto,
+  needsMosquitto,
+  startAedes,
+  startConsumer,
+  startMosquitto,
+} from '../delivery/support/brokers.js';
 import { closedAfterEach } from '../delivery/support/keep.js';
 import { startMqtt5Broker } from '../delivery/support/mqtt5-broker.js';
 import { change, collectLog, realClock, realTimers, settingsFor, tick, until } from '../delivery/support/world.js';
@@ -94,6 +103,71 @@ describe('what no broker sends', () => {
     [...liar.sockets].at(-1)?.destroy();
     await until(() => delivery.stats().connections === 3, 'the third connection', 3_000);
     expect(liar.connects[2]?.clean).toBe(false);
+  });
+});
+
+describe('brokers that do not take everything', () => {
+  const alerted = async (delivery: Delivery, id: string) => {
+    delivery.alert(change(id), { arrivedAtMs: null, active: [change(id)] }, []);
+    await until(() => delivery.stats().connected && delivery.stats().outbox.entries === 0, `alert ${id}`, 20_000);
+  };
+
+  test('packets of 2 kB at most, told at the connection: what is larger is not said, and the connection stays', async () => {
+    const broker = keep(await startMqtt5Broker({ connack: { maximumPacketSize: 2000 } }));
+    const { delivery, lines } = daemon(broker.url);
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    await alerted(delivery, 'a');
+    await until(() => broker.retained.get('slothd/pi/chest/alarms') !== undefined, 'the list');
+    expect(broker.published.every(({ payload }) => payload.length < 2000)).toBe(true);
+    expect(delivery.stats().connections).toBe(1);
+    expect(lines.filter(({ message }) => /larger than the broker allows/.test(message))).toHaveLength(1);
+  });
+
+  test('the same, not told: the broker hangs up, and after some of that what is large is held back', async () => {
+    const broker = keep(await startMqtt5Broker({ hangUp: ({ payload }) => payload.length > 2000 }));
+    const { delivery, lines } = daemon(broker.url);
+    await delivery.start();
+    await until(() => lines.some(({ message }) => /held back/.test(message)), 'the word');
+    await alerted(delivery, 'a');
+    await until(() => broker.retained.get('slothd/pi/chest/alarms') !== undefined, 'the list');
+    const { connections } = delivery.stats();
+    expect(connections).toBeLessThan(7);
+    await tick(1_000);
+    expect(delivery.stats()).toMatchObject({ connected: true, connections });
+  });
+
+  test('no retained messages: nothing is asked to be kept, the will neither', async () => {
+    const refuse = ({ will }: IConnectPacket) => (will?.retain ? 154 : 0);
+    const broker = keep(await startMqtt5Broker({ refuse, connack: { retainAvailable: false } }));
+    const { delivery, lines } = daemon(broker.url);
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    await alerted(delivery, 'a');
+    expect(broker.published.map(({ retain }) => retain)).not.toContain(true);
+    expect(broker.published.some(({ topic }) => topic === 'slothd/pi/chest/alarms')).toBe(true);
+    expect(lines.filter(({ message }) => /keeps no retained messages/.test(message))).toHaveLength(1);
+  });
+
+  test('mosquitto with rules for our own root alone: alerts and lists arrive all the same', async ({ skip }) => {
+    needsMosquitto(hasMosquitto, skip);
+    const dir = await mkdtemp(join(tmpdir(), 'slothd-acl-'));
+    afterwards(() => rm(dir, { recursive: true, force: true }));
+    await chmod(dir, 0o755);
+    const rules = join(dir, 'acl');
+    await writeFile(rules, 'topic read #\ntopic write slothd/pi/#\n', { mode: 0o644 });
+    const broker = keep(await startMosquitto(`acl_file ${rules}`));
+    const consumer = keep(await startConsumer(broker.url));
+    const { delivery } = daemon(broker.url);
+    await delivery.start();
+    await until(() => delivery.stats().connected, 'the connection');
+    await alerted(delivery, 'a');
+    await until(() => consumer.alerts().length > 0, 'the alert');
+    await until(() => consumer.last('slothd/pi/chest/alarms')?.includes('"a"') ?? false, 'the list');
+    const { connections } = delivery.stats();
+    expect(connections).toBeLessThan(4);
+    await tick(1_500);
+    expect(delivery.stats()).toMatchObject({ connected: true, connections });
   });
 });
 
