@@ -39,8 +39,8 @@ const REPEAT_EVERY_MS = 5_000;
 /** A state that the broker refuses (an access rule, as a rule) is said again after this, then ever more rarely. */
 const REFUSED_AGAIN_MS = { everyMs: 30_000, longestMs: 3_600_000, late: true } as const;
 /**
- * A connection that ends this soon after a refusal ended because of it (mosquitto 2.0.11 does so after some that its access
- * rules made): said again on the next one, it would end that, too.
+ * A connection that ends this soon after a refusal ended because of it (mosquitto 2.0.11 does so with
+ * `max_queued_messages 0`): said again on the next one, it would end that, too.
  */
 const HANGS_UP_WITHIN_MS = 2_000;
 /** One that it seems to hang up on costs a connection each time. */
