@@ -183,9 +183,9 @@ export class Outbox {
     return this.inFlight.size > 0 || [...this.sensors.values()].some((sensor) => !sensor.isReady);
   }
 
-  /** Something of this sensor waits for the disk before it is sent. */
-  awaitsDisk(sensor: string): boolean {
-    return this.sensors.get(sensor)?.isReady === false;
+  /** Something of this sensor waits that neither the broker nor, as yet, the disk knows of. */
+  hasUnkept(sensor: string): boolean {
+    return this.sensors.get(sensor)?.hasUnkept ?? false;
   }
 
   /** Whether something of this sensor waits whose body has this text in it. */

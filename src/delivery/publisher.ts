@@ -359,11 +359,12 @@ export class Delivery {
       makeKnown();
       this.pump();
     };
-    if (!this.outbox.awaitsDisk(sensor)) {
+    if (!this.outbox.hasUnkept(sensor)) {
       tell();
       return;
     }
-    // Behind the events it rests on, which wait for the disk.
+    // Behind the events it rests on, which are on their way to the disk: an alert in the list that was never told, or one
+    // that is not in it and was not ended, would be what a killed process leaves to the next.
     this.lists.pause(sensor);
     this.queue.write([], tell);
   }

@@ -23,6 +23,8 @@ export interface ReadBackOptions {
 const SETTLE_MS = 300;
 /** A broker that does not answer at all is not waited for longer than this: fresh alerts are held back meanwhile. */
 const PATIENCE_MS = 2_000;
+/** After a stall timers are due before what has arrived meanwhile is read: a last look in a turn of its own. */
+const LAST_LOOK_MS = 10;
 /** Every kind open at once, with its values, is a fifth of this. */
 const LIST_MAX_BYTES = 64 * 1024;
 /** Somebody else may write lists below our root; so many sensors no device ever lost. */
@@ -107,7 +109,10 @@ export class ReadBack {
 
   private wait(ms: number): void {
     this.cancel();
-    this.cancel = this.options.timers.after(ms, () => this.finish());
+    const { timers } = this.options;
+    this.cancel = timers.after(ms - LAST_LOOK_MS, () => {
+      this.cancel = timers.after(LAST_LOOK_MS, () => this.finish());
+    });
   }
 
   private finish(): void {

@@ -36,6 +36,11 @@ export class SensorQueue {
     return !this.head?.awaitsDisk || this.waiting.some((entry) => !entry.awaitsDisk);
   }
 
+  /** Something waits that neither the broker nor, as yet, the disk knows of. */
+  get hasUnkept(): boolean {
+    return this.waiting.some(({ awaitsDisk, onKept }) => awaitsDisk || onKept !== null);
+  }
+
   isHeld(nowMs: number): boolean {
     return this.heldUntilMs > nowMs;
   }
