@@ -208,6 +208,21 @@ describe('EcgQuality where an electrode lets go', () => {
     expect(word(upTo(beating(), 40, signal))).not.toContain('contact-off');
   });
 
+  it.each([
+    ['tall', 1.8, 0.16],
+    ['deep', -1.8, 0.16],
+    ['tall and narrow', 1.5, 0.05],
+  ])('leaves to asystole: a heart that stops after a T wave that is %s', (_, height, width) => {
+    // As where potassium is high, which stops hearts. 50 beats a minute, R at 0.54 s of each 1.2 s, T 0.3 s later.
+    const tall = (t: number) => heart(t, 50) + height * Math.exp(-((((t % 1.2) - 0.84) / width) ** 2));
+    const bench = upTo(
+      upTo(new Bench(), 20.35, tall),
+      21,
+      (t) => height * Math.exp(-(((t - 19.2 - 0.84) / width) ** 2)),
+    );
+    expect(word(upTo(bench, 40, () => 0.005 * gauss()))).not.toContain('contact-off');
+  });
+
   it('does not call so what follows fibrillation: a shock makes the line jump, too', () => {
     const bench = upTo(beating(), 32, (t) => 0.8 * Math.sin(2 * Math.PI * 4.5 * t) + 0.01 * gauss());
     expect(word(upTo(bench, 45, popped(32, { left: 0 })))).not.toContain('contact-off');
