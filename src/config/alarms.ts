@@ -233,9 +233,16 @@ export const alarmSettingsSchema = z.strictObject({
   'atrial-fibrillation': z
     .strictObject({
       ...common('medium'),
-      on: share(0.9, 'Rhythm score above which the evidence counts.'),
+      on: share(0.965, 'What the rhythm scores must be above on the average (of their log-odds) over `sustainMs`.'),
       off: share(0.3, 'Rhythm score below which the evidence is gone.'),
-      sustainMs: durationMs(30_000, HOUR_MS, 'Every score must be above `on` for this long, ms.'),
+      sustainMs: durationMs(30_000, HOUR_MS, 'How long the scores must tell of fibrillation, ms.'),
+      maxOrder: z
+        .number()
+        .min(0)
+        .default(36)
+        .describe(
+          'The alert waits while the last 120 intervals follow an order, as breathing or early beats give them: Q of Ljung and Box (1978) above this. A row without order has about 17, and more than 36 once in 70 times.',
+        ),
       clearMs: durationMs(120_000, HOUR_MS, 'Scores must be below `off` for this long before the alert ends, ms.'),
       holeMs: durationMs(120_000, HOUR_MS, 'A hole between scores longer than this starts the count anew, ms.'),
       minGoodShare: share(0.8, "Share of the window's beats that must come from good signal."),
