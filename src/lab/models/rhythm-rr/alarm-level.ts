@@ -13,7 +13,7 @@ export interface RaisedAlert {
   readonly endMs: number;
 }
 
-/** What the daemon's alarm engine makes of a record's scores. */
+/** What the daemon's alarm engine makes of a record's scores alone: without intervals there is no order that it waits for. */
 export function alertsOf({ record, ends, startMs, scores }: ScoredRhythm, setting: AlarmSetting): RaisedAlert[] {
   const alerts: { raisedMs: number; endMs: number }[] = [];
   const engine = new AlarmEngine({

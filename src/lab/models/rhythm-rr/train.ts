@@ -85,8 +85,8 @@ export function shippedSetting(): AlarmSettings['atrial-fibrillation'] {
   return alarmSettingsSchema.parse({})['atrial-fibrillation'];
 }
 
-/** Settings among which the shipped one was chosen, on cross-validated scores alone. */
-export const SETTINGS: readonly AlarmSetting[] = [0.8, 0.9, 0.95].flatMap((on) =>
+/** Settings to choose among, on cross-validated scores alone. */
+export const SETTINGS: readonly AlarmSetting[] = [0.8, 0.9, 0.95, 0.965].flatMap((on) =>
   [20_000, 30_000].flatMap((sustainMs) =>
     [0.5, 0.3].flatMap((off) => [60_000, 120_000].map((clearMs) => ({ on, off, sustainMs, clearMs }))),
   ),
