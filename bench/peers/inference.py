@@ -6,6 +6,7 @@ Usage: inference.py BUNDLE_FOLDER TFLITE_FOLDER SECONDS
 import json
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +44,19 @@ for variant in manifest["variants"]:
     say("onnxruntime (Python)", variant["id"], measure(lambda: session.run(None, feed)))
 
 try:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 except ImportError:
     sys.exit(0)
-for kind in ("fp32", "fp16", "int8"):
+# As it comes, and with the kernels that people had when they found it slow on a PC.
+RESOLVERS = {
+    "LiteRT (Python, XNNPACK)": OpResolverType.AUTO,
+    "LiteRT (Python, its own kernels)": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+}
+for engine, kind in product(RESOLVERS, ("fp32", "fp16", "int8")):
     file = tflite / f"{manifest['name']}.{kind}.tflite"
     if not file.exists():
         continue
-    interpreter = Interpreter(model_path=str(file), num_threads=1)
+    interpreter = Interpreter(model_path=str(file), num_threads=1, experimental_op_resolver_type=RESOLVERS[engine])
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()
     by_shape = {tuple(v.shape): v for _, v in inputs}
@@ -60,4 +66,4 @@ for kind in ("fp32", "fp16", "int8"):
             interpreter.set_tensor(d["index"], by_shape[tuple(d["shape"])])
         interpreter.invoke()
 
-    say("LiteRT (Python, XNNPACK)", kind, measure(call))
+    say(engine, kind, measure(call))
