@@ -11,6 +11,7 @@ import { needDatabase } from '../dist/lab/data/find.js';
 import { beatMetrics, poolScores, scoreBeats } from '../dist/lab/evaluation/beat-match.js';
 import { median } from './lib/processes.mjs';
 import { load, save, table } from './lib/report.mjs';
+import './lib/plain-errors.mjs';
 
 const DETECTORS = 'sleepecg,neurokit2,neurokit2:kalidas2017,neurokit2:emrich2023,biosppy-hamilton,xqrs,gqrs';
 /** nstdb: noise from 5 min on, two minutes with and two without. */

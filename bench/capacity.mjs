@@ -13,6 +13,7 @@ import { exactSampleClock } from '../dist/sensor/sample-clock.js';
 import { cpuSeconds, percentile } from './lib/processes.mjs';
 import { save, table } from './lib/report.mjs';
 import { ecgLines } from './wire/signals.mjs';
+import './lib/plain-errors.mjs';
 
 const { values: options } = parseArgs({
   options: { sensors: { type: 'string', default: '1,10,100,500,1000' }, seconds: { type: 'string', default: '20' } },

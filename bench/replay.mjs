@@ -11,6 +11,7 @@ import { addMatrices, newClassMatrix, reportOf } from '../dist/lab/evaluation/be
 import { beatMetrics, matchBeats, poolScores, referenceBeats, scoreBeats } from '../dist/lab/evaluation/beat-match.js';
 import { aamiClass, readAnnotations } from '../dist/lab/wfdb/index.js';
 import { save, table } from './lib/report.mjs';
+import './lib/plain-errors.mjs';
 
 const RATE_HZ = 360;
 const CLASSES = ['N', 'S', 'V', 'F', 'Q'];

@@ -10,6 +10,7 @@ import { load, save, table } from './lib/report.mjs';
 import { measure } from './wire/measure.mjs';
 import { ecgLines, rrLines } from './wire/signals.mjs';
 import { SYSTEMS } from './wire/systems.mjs';
+import './lib/plain-errors.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -27,6 +28,8 @@ const systems = options.systems.split(',').filter((name) => {
   if (missing) console.log(`${name} is skipped: ${missing}`);
   return !missing;
 });
+// Known now, and not a quarter of an hour later.
+if (options.signals.includes('ecg')) await ecgLines(1, 1);
 const seconds = Number(options.seconds);
 const rounds = Number(options.rounds);
 
