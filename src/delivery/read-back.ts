@@ -22,7 +22,7 @@ export interface ReadBackOptions {
 /** A broker may send what it keeps some time after its answer to the subscription. */
 const SETTLE_MS = 300;
 /** A broker that does not answer at all is not waited for longer than this: fresh alerts are held back meanwhile. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 10_000;
 /** After a stall timers are due before what has arrived meanwhile is read: a last look in a turn of its own. */
 const LAST_LOOK_MS = 10;
 /** Every kind open at once, with its values, is a fifth of this. */

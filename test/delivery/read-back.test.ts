@@ -153,7 +153,7 @@ describe('asking', () => {
     expect(answers.read).toEqual([new Map()]);
     const silent = readBack();
     silent.back.connected();
-    silent.time.advance(1_999);
+    silent.time.advance(9_999);
     expect(silent.back.isReading).toBe(true);
     silent.time.advance(1);
     expect(silent.read).toEqual([new Map()]);
