@@ -92,7 +92,6 @@ describe('story 8: the model host is stuck or crashes', () => {
 
     const stuck = startedRunner({
       startTimeoutMs: 200,
-      backOff: { firstMs: 60_000, longestMs: 60_000 },
       spawn: () => {
         const child = spawnHost(HOST_ENTRY);
         process.kill(child.pid as number, 'SIGSTOP');
@@ -103,10 +102,8 @@ describe('story 8: the model host is stuck or crashes', () => {
   });
 
   it('a program that cannot be started is a reason, not a crash', async () => {
-    const runner = startedRunner({
-      spawn: () => spawnHost('/nowhere/main.js'),
-      backOff: { firstMs: 60_000, longestMs: 60_000 },
-    });
+    // Settled, and so told, once every runtime has had its tries.
+    const runner = startedRunner({ spawn: () => spawnHost('/nowhere/main.js') });
     await expect(runner).rejects.toThrow(/not built.*npm run build/);
   });
 
