@@ -1,6 +1,7 @@
 import type { AlertKind, Announcement } from '../domain/alert.js';
 import type { StoreWrite } from '../domain/store.js';
 import { AlarmLists } from './alarm-lists.js';
+import { AlertSize } from './alert-size.js';
 import { Announcements } from './announcements.js';
 import { type CommandHandler, Commands } from './commands.js';
 import { statusTopic } from './home-assistant.js';
@@ -13,15 +14,13 @@ import {
   type About,
   type ActiveAlert,
   alertBodyJson,
-  finishAlertJson,
   type Health,
   isoFromWallMs,
   type Vitals,
   type WallTime,
-  withoutEvidence,
 } from './payloads.js';
 import { ReadBack } from './read-back.js';
-import { RetainedState } from './retained.js';
+import { StateSpeaker } from './state-speaker.js';
 import { StoreQueue } from './store-queue.js';
 import { Throttle } from './throttle.js';
 import { Topics, topicLevel } from './topics.js';
@@ -29,24 +28,8 @@ import { Webhook } from './webhook.js';
 
 export type { AlertMeta, DeliveryOptions, DeliverySettings, DeliveryStats } from './options.js';
 
-/**
- * After so many connections lost with an alert on its way, or so many refusals of it, the alert itself may be what the broker
- * minds (a size limit or a quota it does not announce); from then on every other try goes without its evidence.
- */
-const STRIP_AFTER = { losses: 5, refusals: 3 } as const;
 /** Home Assistant starts once; a flood of its birth message must not become a flood of ours. */
 const REPEAT_EVERY_MS = 5_000;
-/** A state that the broker refuses (an access rule, as a rule) is said again after this, then ever more rarely. */
-const REFUSED_AGAIN_MS = { everyMs: 30_000, longestMs: 3_600_000, late: true } as const;
-/**
- * A connection that ends this soon after a refusal ended because of it (mosquitto 2.0.11 does so with
- * `max_queued_messages 0`): said again on the next one, it would end that, too.
- */
-const HANGS_UP_WITHIN_MS = 2_000;
-/** One that it seems to hang up on costs a connection each time. */
-const TRY_SUSPECT_MS = { everyMs: 60_000, longestMs: 3_600_000, late: true } as const;
-/** A size that was too large once is believed for so long. */
-const TOO_LARGE_MS = 3_600_000;
 /** How long `stop` waits for acknowledgements. */
 const FLUSH_MS = 2_000;
 const FLUSH_POLL_MS = 20;
@@ -60,10 +43,8 @@ export class Delivery {
   private readonly link: MqttLink;
   /** null: nobody wants to know. */
   private readonly readBack: ReadBack | null;
-  private readonly retained = new RetainedState((topic, bytes) => {
-    this.options.log.error({ topic, bytes }, 'the broker hangs up on a message, as if it were too large; held back');
-    this.trySuspect.ask();
-  });
+  private readonly speaker: StateSpeaker;
+  private readonly alertSize: AlertSize;
   private readonly lists: AlarmLists;
   private readonly commands: Commands;
   private readonly enabled: boolean;
@@ -72,13 +53,6 @@ export class Delivery {
   private readonly ownStates: OwnStates;
   /** For Home Assistant, which has started. */
   private readonly sayAllAgain: Throttle;
-  private readonly sayRefusedAgain: Throttle;
-  private readonly trySuspect: Throttle;
-  private refusedAtMs = Number.NEGATIVE_INFINITY;
-  private refusalWasLast = false;
-  /** Alerts from this size on go without their evidence until then (monotonic): the broker hung up on one, and told no limit. */
-  private tooLarge = { bytes: Number.POSITIVE_INFINITY, untilMs: 0 };
-  private readonly toldTooLarge = new Set<string>();
   /** The broker of the last connection. */
   private metUrl = '';
   private stopping = false;
@@ -142,12 +116,10 @@ export class Delivery {
       events: {
         onUp: () => {
           this.outbox.setLink(true);
-          this.meet(this.link.url);
-          if (!this.refusalWasLast) {
-            this.retained.markRefused();
-            this.sayRefusedAgain.reset();
-          }
-          this.retained.markAll();
+          const isOther = this.link.url !== this.metUrl;
+          this.metUrl = this.link.url;
+          if (isOther) this.alertSize.forget();
+          this.speaker.connected(isOther);
           this.ownStates.connected();
           this.link.listen(this.topics.availabilities);
           if (!this.readBack?.connected()) this.link.listen(this.topics.lists);
@@ -156,7 +128,7 @@ export class Delivery {
         },
         onDown: (reason) => {
           this.readBack?.disconnected();
-          this.refusalWasLast = clock.monotonicMs() - this.refusedAtMs < HANGS_UP_WITHIN_MS;
+          this.speaker.disconnected();
           this.outbox.setLink(false);
           options.onLink?.(false, reason);
         },
@@ -176,17 +148,28 @@ export class Delivery {
         },
       },
     });
+    const fits = (topic: string, payload: string) => this.link.fits(topic, payload);
+    this.alertSize = new AlertSize(clock, fits);
+    this.speaker = new StateSpeaker({
+      clock,
+      timers,
+      log,
+      fits,
+      publish: (topic, payload, done) => this.link.publish({ topic, payload, qos: 1, retain: true }, done),
+      onDue: () => this.pump(),
+    });
+    const retained = this.speaker.states;
     this.lists = new AlarmLists({
       sensors: options.sensors,
       topics: this.topics,
-      retained: this.retained,
+      retained,
       wallTime: () => this.wallTime(),
     });
     this.announcements = new Announcements({
       ...options,
       homeAssistant: settings.homeAssistant,
       topics: this.topics,
-      retained: this.retained,
+      retained,
       persist: (writes) => this.outbox.persist(writes),
     });
     this.availability = new OwnAvailability({
@@ -196,32 +179,14 @@ export class Delivery {
       isHere: () => this.link.connected,
       sayOnline: () => this.sayOnline(),
     });
-    this.ownStates = new OwnStates({ retained: this.retained, clock, timers, log, onDue: () => this.pump() });
+    this.ownStates = new OwnStates({ retained, clock, timers, log, onDue: () => this.pump() });
     this.sayAllAgain = new Throttle({
       clock,
       timers,
       everyMs: REPEAT_EVERY_MS,
       run: () => {
         this.sayOnline();
-        this.retained.markAll();
-        this.pump();
-      },
-    });
-    this.sayRefusedAgain = new Throttle({
-      clock,
-      timers,
-      ...REFUSED_AGAIN_MS,
-      run: () => {
-        this.retained.markRefused();
-        this.pump();
-      },
-    });
-    this.trySuspect = new Throttle({
-      clock,
-      timers,
-      ...TRY_SUSPECT_MS,
-      run: () => {
-        this.retained.trySuspect();
+        retained.markAll();
         this.pump();
       },
     });
@@ -348,7 +313,7 @@ export class Delivery {
   /** Publishes whether a sensor is there (retained). */
   sensorAvailability(sensor: string, online: boolean): void {
     this.announcements.know(sensor);
-    this.retained.set(this.topics.sensor(sensor, 'availability'), online ? 'online' : 'offline');
+    this.speaker.states.set(this.topics.sensor(sensor, 'availability'), online ? 'online' : 'offline');
     this.pump();
   }
 
@@ -403,8 +368,7 @@ export class Delivery {
     this.readBack?.stop();
     this.availability.stop();
     this.ownStates.stop();
-    this.sayRefusedAgain.stop();
-    this.trySuspect.stop();
+    this.speaker.stop();
     this.sayAllAgain.stop();
     for (let waitedMs = 0; waitedMs < FLUSH_MS; waitedMs += FLUSH_POLL_MS) {
       if (!this.link.connected || !this.outbox.isBusy) break;
@@ -423,26 +387,9 @@ export class Delivery {
 
   /** Order of importance: fresh alerts, states, then what waited. */
   private pump(): void {
-    const { clock } = this.options;
     if (this.readBack?.isReading) return;
     if (!this.outbox.pumpFresh()) return;
-    const said = this.retained.pump((topic, payload, done) => {
-      if (!this.link.fits(topic, payload)) {
-        this.tellTooLarge(topic, payload.length);
-        // Later, as every other end of a message.
-        queueMicrotask(() => done('refused'));
-        return true;
-      }
-      return this.link.publish({ topic, payload, qos: 1, retain: true }, (outcome) => {
-        done(outcome);
-        if (outcome === 'refused') {
-          this.refusedAtMs = clock.monotonicMs();
-          this.sayRefusedAgain.ask();
-        }
-        if (!this.retained.hasSuspects) this.trySuspect.reset();
-      });
-    });
-    if (said) this.outbox.pumpReplay();
+    if (this.speaker.pump()) this.outbox.pumpReplay();
   }
 
   private sayOnline(): boolean {
@@ -457,16 +404,7 @@ export class Delivery {
     const alert = item.class === 'alert';
     const sentAtMs = clock.monotonicMs();
     const latencyMs = arrivedAtMs === null ? null : Math.max(0, sentAtMs - arrivedAtMs);
-    const strip =
-      alert &&
-      ((item.losses >= STRIP_AFTER.losses && item.losses % 2 === 1) ||
-        (item.refusals >= STRIP_AFTER.refusals && item.refusals % 2 === 1));
-    let payload = finishAlertJson(strip ? withoutEvidence(item.body) : item.body, latencyMs, replayed);
-    const { bytes, untilMs } = this.tooLarge;
-    const isTooLarge = payload.length >= bytes && sentAtMs < untilMs;
-    if (alert && (isTooLarge || !this.link.fits(topic, payload))) {
-      payload = finishAlertJson(withoutEvidence(item.body), latencyMs, replayed);
-    }
+    const { payload, onAcked } = this.alertSize.payloadOf(item, latencyMs);
     if (!this.link.fits(topic, payload)) {
       log.error({ topic, bytes: payload.length }, 'a message is larger than the broker allows and was given up');
       // Later, as every other end of a message: the outbox is in the middle of handing this one over.
@@ -477,7 +415,7 @@ export class Delivery {
     const taken = this.link.publish({ topic, payload, qos: 1, expiryS }, (outcome) => {
       if (outcome === 'acked') {
         stages?.record('publish_ack', clock.monotonicMs() - sentAtMs);
-        if (strip && item.losses > 0) this.learnTooLarge(item.body.length);
+        onAcked();
       }
       done(outcome);
     });
@@ -493,30 +431,8 @@ export class Delivery {
     return taken;
   }
 
-  private tellTooLarge(topic: string, bytes: number): void {
-    if (this.toldTooLarge.has(topic)) return;
-    this.toldTooLarge.add(topic);
-    this.options.log.warn({ topic, bytes }, 'a state is larger than the broker allows; it is not said');
-  }
-
-  /** A connection begins. What is known of the limits of one broker means nothing with another. */
-  private meet(url: string): void {
-    if (url === this.metUrl) return;
-    this.metUrl = url;
-    this.retained.forgive();
-    this.tooLarge = { bytes: Number.POSITIVE_INFINITY, untilMs: 0 };
-    this.toldTooLarge.clear();
-  }
-
-  /** Without its evidence an alert got through that had cost connection after connection. */
-  private learnTooLarge(bytes: number): void {
-    const nowMs = this.options.clock.monotonicMs();
-    const known = nowMs < this.tooLarge.untilMs ? this.tooLarge.bytes : Number.POSITIVE_INFINITY;
-    this.tooLarge = { bytes: Math.min(known, bytes), untilMs: nowMs + TOO_LARGE_MS };
-  }
-
   private say(topic: string, payload: object): void {
-    this.retained.set(topic, JSON.stringify(payload));
+    this.speaker.states.set(topic, JSON.stringify(payload));
     this.pump();
   }
 
