@@ -1,10 +1,12 @@
 // The guard against getting slower: measures some ratios anew and compares them with the committed ones. Ratios, because
-// absolute times are the machine's. Fails on more than 25 %. Usage: npm run bench:check
+// absolute times are the machine's. Fails on more than 25 %, three times in a row. Usage: npm run bench:check
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { load } from './lib/report.mjs';
 
 const WORSE = 1.25;
+/** A ratio that is worse is measured again so often: a machine has its moods, what got slower stays slower. */
+const TRIES = 3;
 const keep = (name) => {
   const file = new URL(`./results/${name}.json`, import.meta.url);
   const text = readFileSync(file);
@@ -14,7 +16,8 @@ const run = (script, ...args) => {
   const { status } = spawnSync(process.execPath, [new URL(script, import.meta.url).pathname, ...args], {
     stdio: 'inherit',
   });
-  if (status !== 0) process.exit(2);
+  // Not an exit: what was measured so far is put back first.
+  if (status !== 0) throw new Error(`${script} failed`);
 };
 
 /** Each: the result file, how to measure it anew, and ratios of which smaller is better. */
@@ -51,7 +54,7 @@ const GUARDS = [
   },
   {
     name: 'inference',
-    measure: () => run('./inference.mjs', '--seconds', '1', '--models', 'beat-ecg'),
+    measure: () => run('./inference.mjs', '--seconds', '2', '--models', 'beat-ecg', '--no-peers'),
     ratios({ rows }) {
       const of = (engine) =>
         rows.find((row) => row.model === 'beat-ecg' && row.variant === 'pruned-int8' && row.engine === engine).p50Us;
@@ -70,15 +73,25 @@ for (const { name, measure, ratios } of GUARDS) {
     console.log(`${name}: no committed result, skipped`);
     continue;
   }
+  const then = ratios(before);
   const restore = keep(name);
   try {
-    measure();
-    const [then, now] = [ratios(before), ratios(load(name))];
-    for (const [what, value] of Object.entries(now)) {
-      const bad = !(value <= then[what] * WORSE);
-      failed += bad ? 1 : 0;
-      console.log(`${bad ? 'WORSE' : 'ok'}  ${what}: ${value.toFixed(2)}, committed ${then[what].toFixed(2)}`);
+    /** The best of what was measured; what is still worse asks for another try. */
+    const best = {};
+    const worse = () => Object.keys(best).filter((what) => !(best[what] <= then[what] * WORSE));
+    for (let tried = 0; tried < TRIES && (tried === 0 || worse().length > 0); tried++) {
+      measure();
+      for (const [what, value] of Object.entries(ratios(load(name)))) best[what] = Math.min(best[what] ?? value, value);
+      restore();
     }
+    failed += worse().length;
+    for (const [what, value] of Object.entries(best)) {
+      const says = worse().includes(what) ? 'WORSE' : 'ok';
+      console.log(`${says}  ${what}: ${value.toFixed(2)}, committed ${then[what].toFixed(2)}`);
+    }
+  } catch (error) {
+    failed++;
+    console.log(`WORSE  ${name} could not be measured: ${error.message}`);
   } finally {
     restore();
   }

@@ -1,5 +1,5 @@
 // One call of each shipped model: in slothd's host process (native and WASM), in this process, in tfjs-node, in onnxruntime
-// for Python and in LiteRT (TensorFlow Lite) on the same models converted. Usage: npm run bench:inference -- [--seconds 3]
+// for Python and in LiteRT (TensorFlow Lite) on the same models converted. Usage: npm run bench:inference -- [--seconds 3] [--models a,b] [--no-peers]
 // Peers: node bench/peers/setup.mjs --tensorflow
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3' },
     models: { type: 'string', default: 'beat-ecg,rhythm-rr,shockable-ecg,anomaly-rr' },
+    'no-peers': { type: 'boolean', default: false },
   },
 });
 const seconds = Number(options.seconds);
@@ -46,7 +47,8 @@ for (const name of options.models.split(',')) {
       p99Us: row.answerP99Us,
     });
   }
-  rows.push(...(await inProcess(name, folder)), ...tfjs(folder), ...python(folder));
+  rows.push(...(await inProcess(name, folder)));
+  if (!options['no-peers']) rows.push(...tfjs(folder), ...python(folder));
 }
 save('inference', { seconds, rows });
 table(
