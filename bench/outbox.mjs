@@ -1,7 +1,9 @@
-// Alerts stored, sent and acknowledged at QoS 1: slothd's outbox and mqtt.js with a file store (mqtt-jsonl-store), to the
-// same mosquitto. Usage: npm run bench:outbox -- [--alerts 2000] [--perSecond 50]      peers: node bench/peers/setup.mjs
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+// Alerts stored, sent and acknowledged at QoS 1: slothd's outbox, mqtt.js with a file store (mqtt-jsonl-store) and
+// Telegraf with its disk buffer, to the same mosquitto. Usage: npm run bench:outbox -- [--alerts 2000] [--perSecond 50]      peers: node bench/peers/setup.mjs; TELEGRAF=file
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +14,7 @@ import { configSchema } from '../dist/config/schema.js';
 import { openLevelStore } from '../dist/daemon/level-store.js';
 import { systemClock, systemTimers } from '../dist/daemon/system-clock.js';
 import { Delivery } from '../dist/delivery/publisher.js';
+import { freePort } from './lib/ports.mjs';
 import { cpuSeconds, percentile } from './lib/processes.mjs';
 import { save, table } from './lib/report.mjs';
 import { startMosquitto } from './wire/measure.mjs';
@@ -22,6 +25,8 @@ const { values: options } = parseArgs({
 const count = Number(options.alerts);
 const perSecond = Number(options.perSecond);
 const PEER = fileURLToPath(new URL('./peers/env/mqtt-store/', import.meta.url));
+/** A release of it, or built by `go install github.com/influxdata/telegraf/cmd/telegraf@latest` (`-tags custom,...` builds less). */
+const TELEGRAF = process.env.TELEGRAF ?? fileURLToPath(new URL('./peers/env/telegraf', import.meta.url));
 const log = { debug() {}, info() {}, warn: console.warn, error: console.error };
 const folder = mkdtempSync(join(tmpdir(), 'slothd-outbox-'));
 const broker = await startMosquitto(folder);
@@ -49,6 +54,8 @@ const rows = [await bench('slothd', await slothd())];
 if (existsSync(join(PEER, 'node_modules/mqtt-jsonl-store')))
   rows.push(await bench('mqtt.js with mqtt-jsonl-store', await fileStore()));
 else console.log('mqtt-jsonl-store is skipped: run `node bench/peers/setup.mjs`');
+if (existsSync(TELEGRAF)) rows.push(await bench('Telegraf, disk buffer', await telegraf()));
+else console.log('Telegraf is skipped: put it at bench/peers/env/telegraf, or name it in TELEGRAF');
 save('outbox', { alerts: count, perSecond, bytesPerAlert: JSON.stringify(change(0)).length, rows });
 table(
   [
@@ -126,6 +133,63 @@ async function fileStore() {
   };
 }
 
+/**
+ * Lines in over TCP, held in its write-ahead log until the broker has them, sent a hundred at once or after 10 ms. One at a
+ * time (`metric_batch_size = 1`) each goes at once, and no more than some fifty a second.
+ */
+async function telegraf() {
+  const port = await freePort();
+  const file = join(folder, 'telegraf.conf');
+  const text = (lines) => lines.map((line) => `${line}\n`).join('');
+  writeFileSync(
+    file,
+    text([
+      '[agent]',
+      'flush_interval = "10ms"',
+      'metric_batch_size = 100',
+      'metric_buffer_limit = 1000000',
+      'buffer_strategy = "disk"',
+      `buffer_directory = "${join(folder, 'telegraf')}"`,
+      'omit_hostname = true',
+      'quiet = true',
+      '[[inputs.socket_listener]]',
+      `service_address = "tcp://127.0.0.1:${port}"`,
+      'data_format = "value"',
+      'data_type = "string"',
+      '[[outputs.mqtt]]',
+      `servers = ["tcp://127.0.0.1:${broker.port}"]`,
+      'topic = "telegraf/s/alert"',
+      'qos = 1',
+      'data_format = "template"',
+      `template = '{{ .Field "value" }}'`,
+    ]),
+  );
+  const child = spawn(TELEGRAF, ['--config', file], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  let socket = null;
+  for (let tries = 0; socket === null; tries++) {
+    await sleep(100);
+    socket = await new Promise((resolve) => {
+      const attempt = connect(port, '127.0.0.1', () => resolve(attempt));
+      attempt.on('error', () => resolve(null));
+    });
+    if (tries > 100) throw new Error('Telegraf does not listen');
+  }
+  await sleep(500);
+  return {
+    topic: 'telegraf/s/alert',
+    durable: 'its write-ahead log, written before it is sent',
+    pid: child.pid,
+    give: (number) => socket.write(`${JSON.stringify(change(number))}\n`),
+    pending: () => 0,
+    stop: async () => {
+      socket.destroy();
+      child.kill();
+      await ended;
+    },
+  };
+}
+
 /** First a burst, for the rate; then one after the other at a steady pace, for the latency. */
 async function bench(system, sender) {
   const subscriber = await mqtt.connectAsync(url, { clientId: `harness-${system.length}` });
@@ -147,7 +211,8 @@ async function bench(system, sender) {
     given.set(number, performance.now());
     sender.give(number);
   };
-  const cpuBefore = cpuSeconds('self');
+  const cpuOf = () => cpuSeconds('self') + (sender.pid ? cpuSeconds(sender.pid) : 0);
+  const cpuBefore = cpuOf();
   const start = performance.now();
   for (let number = 0; number < count; number++) {
     give(number);
@@ -155,7 +220,7 @@ async function bench(system, sender) {
   }
   await settle(count);
   const burstSeconds = (performance.now() - start) / 1000;
-  const cpu = cpuSeconds('self') - cpuBefore;
+  const cpu = cpuOf() - cpuBefore;
   latencies.length = 0;
   const paced = Math.min(count, perSecond * 10);
   const begin = performance.now();
