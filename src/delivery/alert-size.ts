@@ -33,12 +33,13 @@ export class AlertSize {
   payloadOf(item: OutboxItem, latencyMs: number | null): { readonly payload: string; readonly onAcked: () => void } {
     const { topic, body, replayed, losses, refusals } = item;
     const whole = finishAlertJson(body, latencyMs, replayed);
-    if (item.class !== 'alert') return { payload: whole, onAcked: () => {} };
+    const asItIs = { payload: whole, onAcked: () => {} };
+    if (item.class !== 'alert') return asItIs;
     const tryWithout =
       (losses >= STRIP_AFTER.losses && losses % 2 === 1) || (refusals >= STRIP_AFTER.refusals && refusals % 2 === 1);
     const { bytes, untilMs } = this.tooLarge;
     const isTooLarge = whole.length >= bytes && this.clock.monotonicMs() < untilMs;
-    if (!tryWithout && !isTooLarge && this.fits(topic, whole)) return { payload: whole, onAcked: () => {} };
+    if (!tryWithout && !isTooLarge && this.fits(topic, whole)) return asItIs;
     return {
       payload: finishAlertJson(withoutEvidence(body), latencyMs, replayed),
       onAcked: () => {

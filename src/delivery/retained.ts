@@ -110,8 +110,9 @@ export class RetainedState {
         if (outcome === 'acked') {
           const { onAcked } = state;
           state.onAcked = null;
-          const { losses } = this.now(topic, state);
-          this.now(topic, state).losses = 0;
+          const now = this.now(topic, state);
+          const { losses } = now;
+          now.losses = 0;
           onAcked?.();
           // It was not to blame: the next one may be tried.
           if (losses >= MOST_LOSSES - 1 && state.payload.length > SURELY_TAKEN_BYTES) this.trySuspect();

@@ -1,3 +1,5 @@
+import { correlationAtLag } from '../correlation.js';
+
 /** The correlation works on about this many values a second: the pulse band ends at 8 Hz. */
 const WORK_HZ = 40;
 const WINDOW_S = 6;
@@ -69,7 +71,7 @@ export class PulsePeriod {
     for (let i = 0; i < n; i++) ordered[i] = values[(this.at + i) % n]!;
     const shortest = Math.max(2, Math.floor(SHORTEST_S * workHz));
     const longest = correlations.length - 2;
-    for (let lag = 1; lag <= longest + 1; lag++) correlations[lag] = correlation(ordered, lag);
+    for (let lag = 1; lag <= longest + 1; lag++) correlations[lag] = correlationAtLag(ordered, lag);
     let best = 0;
     for (let lag = shortest; lag <= longest; lag++)
       if (isPeak(correlations, lag)) best = Math.max(best, correlations[lag]!);
@@ -104,19 +106,4 @@ function valueAt(values: Float64Array, at: number): number {
 
 function isPeak(values: Float64Array, at: number): boolean {
   return values[at]! > 0 && values[at]! >= values[at - 1]! && values[at]! > values[at + 1]!;
-}
-
-function correlation(x: Float64Array, lag: number): number {
-  let cross = 0;
-  let here = 0;
-  let there = 0;
-  for (let i = lag; i < x.length; i++) {
-    const a = x[i]!;
-    const b = x[i - lag]!;
-    cross += a * b;
-    here += a * a;
-    there += b * b;
-  }
-  const norm = Math.sqrt(here * there);
-  return norm > 0 ? cross / norm : 0;
 }

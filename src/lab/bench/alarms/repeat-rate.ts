@@ -1,4 +1,5 @@
 import { SHOCKABLE_RATE_HZ, ShockableSignal } from '../../../inference/windows/shockable-ecg.js';
+import { correlationAtLag } from '../../../signal/correlation.js';
 import { merge, type Span } from './truth.js';
 
 /** Windows of so many seconds, one a second. */
@@ -46,18 +47,4 @@ export function periodOf(window: readonly number[]): number {
   const best = Math.max(...peaks.map(({ value }) => value));
   if (!(best >= REPEATS)) return Number.NaN;
   return peaks.find(({ value }) => value >= AS_GOOD * best)!.lag / SHOCKABLE_RATE_HZ;
-}
-
-function correlationAtLag(x: readonly number[], lag: number): number {
-  let xy = 0;
-  let xx = 0;
-  let yy = 0;
-  for (let i = lag; i < x.length; i++) {
-    const a = x[i]!;
-    const b = x[i - lag]!;
-    xy += a * b;
-    xx += a * a;
-    yy += b * b;
-  }
-  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
 }
