@@ -1,27 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { createMemoryStore } from '../../src/daemon/memory-store.js';
-import { Delivery } from '../../src/delivery/publisher.js';
 import { startAedes, startConsumer, startProxy } from './support/brokers.js';
+import { deliveryTo } from './support/delivery.js';
 import { closedAfterEach } from './support/keep.js';
 import { startMqtt5Broker } from './support/mqtt5-broker.js';
-import { change, collectLog, ManualTime, realClock, realTimers, settingsFor, until } from './support/world.js';
+import { change, ManualTime, until } from './support/world.js';
 
 const { keep, afterwards } = closedAfterEach();
 
 function daemon(url: string, mqtt: Record<string, unknown>, time: ManualTime | null = null) {
-  const { log, lines } = collectLog();
-  const delivery = new Delivery({
-    settings: settingsFor(url, mqtt),
-    node: 'pi',
-    version: '1.0.0',
-    sensors: ['chest'],
-    clock: time ?? realClock,
-    timers: time ?? realTimers,
-    store: createMemoryStore(),
-    log,
-  });
-  afterwards(() => delivery.stop());
-  return { delivery, lines };
+  const made = deliveryTo(url, mqtt, time ? { clock: time, timers: time } : {});
+  afterwards(() => made.delivery.stop());
+  return made;
 }
 
 describe('several brokers', () => {

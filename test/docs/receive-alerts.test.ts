@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { webhookSchema } from '../../src/config/webhook.js';
-import { createMemoryStore } from '../../src/daemon/memory-store.js';
-import { Delivery } from '../../src/delivery/publisher.js';
+import type { Delivery } from '../../src/delivery/publisher.js';
 import { hasMosquitto, startMosquitto } from '../delivery/support/brokers.js';
+import { deliveryTo } from '../delivery/support/delivery.js';
 import { closedAfterEach } from '../delivery/support/keep.js';
 import { startMqtt5Broker } from '../delivery/support/mqtt5-broker.js';
-import { change, collectLog, realClock, realTimers, settingsFor, until } from '../delivery/support/world.js';
+import { change, settingsFor, until } from '../delivery/support/world.js';
 
 /** The programs that docs/receive-alerts.md shows are run as they stand there. */
 
@@ -44,16 +44,7 @@ function run(command: string, args: string[], input: string) {
 }
 
 function daemon(url: string, more: object = {}, mqtt: Record<string, unknown> = {}) {
-  const delivery = new Delivery({
-    settings: { ...settingsFor(url, mqtt), ...more },
-    node: 'pi',
-    version: '1.0.0',
-    sensors: ['chest'],
-    clock: realClock,
-    timers: realTimers,
-    store: createMemoryStore(),
-    log: collectLog().log,
-  });
+  const { delivery } = deliveryTo(url, {}, { settings: { ...settingsFor(url, mqtt), ...more } });
   afterwards(() => delivery.stop());
   return delivery;
 }

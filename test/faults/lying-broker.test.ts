@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate, type IConnectPacket, parser } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
-import { createMemoryStore } from '../../src/daemon/memory-store.js';
-import { Delivery } from '../../src/delivery/publisher.js';
+import type { Delivery } from '../../src/delivery/publisher.js';
 import {
   hasMosquitto,
   needsMosquitto,
@@ -13,29 +12,19 @@ import {
   startConsumer,
   startMosquitto,
 } from '../delivery/support/brokers.js';
+import { deliveryTo } from '../delivery/support/delivery.js';
 import { closedAfterEach } from '../delivery/support/keep.js';
 import { startMqtt5Broker } from '../delivery/support/mqtt5-broker.js';
-import { change, collectLog, realClock, realTimers, settingsFor, tick, until } from '../delivery/support/world.js';
+import { change, tick, until } from '../delivery/support/world.js';
 
 /** Brokers and neighbours that do what no broker should. */
 
 const { keep, afterwards } = closedAfterEach();
 
 function daemon(url: string, mqtt: Record<string, unknown> = {}) {
-  const { log, lines } = collectLog();
-  const delivery = new Delivery({
-    settings: settingsFor(url, mqtt),
-    node: 'pi',
-    version: '1.0.0',
-    sensors: ['chest'],
-    clock: realClock,
-    timers: realTimers,
-    store: createMemoryStore(),
-    log,
-    onListed: () => undefined,
-  });
-  afterwards(() => delivery.stop());
-  return { delivery, lines };
+  const made = deliveryTo(url, mqtt, { onListed: () => undefined });
+  afterwards(() => made.delivery.stop());
+  return made;
 }
 
 /** Accepts everybody, acknowledges everything, and says what it is told to. */
